@@ -1,0 +1,85 @@
+/** The shape of the whole configuration, as the rest of farlog reads it. Durations in milliseconds, sizes in bytes. */
+
+export type SecurityProtocol = 'PLAINTEXT' | 'SSL' | 'SASL_PLAINTEXT' | 'SASL_SSL'
+export type SaslMechanism = 'PLAIN' | 'SCRAM-SHA-256' | 'SCRAM-SHA-512' | 'OAUTHBEARER'
+export type CompressionName = 'none' | 'gzip' | 'snappy' | 'lz4' | 'zstd'
+
+/**
+ * A value that may change while the process runs because it came from a mounted file.
+ * Calling it reads the file again; a value given directly is constant.
+ */
+export type Secret = () => string
+
+export interface TlsConfig {
+  /** PEM contents, read from the configured paths at each call. */
+  readonly ca: Secret | undefined
+  readonly cert: Secret | undefined
+  readonly key: Secret | undefined
+  readonly keyPassphrase: Secret | undefined
+}
+
+export interface SaslConfig {
+  readonly mechanism: SaslMechanism
+  readonly username: Secret | undefined
+  readonly password: Secret | undefined
+  readonly oauth:
+    | {
+        readonly tokenEndpoint: string
+        readonly clientId: Secret
+        readonly clientSecret: Secret
+        readonly scope: string | undefined
+      }
+    | undefined
+}
+
+export interface BootstrapServer {
+  readonly host: string
+  readonly port: number
+}
+
+export interface ClusterConfig {
+  readonly alias: string
+  readonly bootstrapServers: readonly BootstrapServer[]
+  readonly securityProtocol: SecurityProtocol
+  /** Set when the security protocol speaks TLS. */
+  readonly tls: TlsConfig | undefined
+  /** Set when the security protocol speaks SASL. */
+  readonly sasl: SaslConfig | undefined
+}
+
+/** Which names are taken: matched whole, by at least one of `include` and none of `exclude`. */
+export interface NameFilter {
+  readonly include: readonly string[]
+  readonly exclude: readonly string[]
+}
+
+export interface FlowConfig {
+  readonly source: ClusterConfig
+  readonly destination: ClusterConfig
+  /** Consumer group on the source that shares out partitions and holds committed progress. */
+  readonly groupId: string
+}
+
+export interface Config {
+  readonly flows: readonly FlowConfig[]
+  readonly topics: NameFilter
+  readonly groups: NameFilter
+  readonly replicationPolicy: 'default' | 'identity'
+  readonly replicationPolicySeparator: string
+  /** `undefined`: the destination broker's default. */
+  readonly replicationFactor: number | undefined
+  readonly start: 'earliest' | 'latest'
+  readonly delivery: 'exactly-once' | 'at-least-once'
+  readonly compression: 'source' | CompressionName
+  readonly groupProtocol: 'classic' | 'consumer'
+  readonly onGap: 'halt' | 'continue'
+  readonly refreshIntervalMs: number
+  readonly syncTopicConfigs: boolean
+  readonly syncTopicAcls: boolean
+  readonly syncGroupOffsets: boolean
+  readonly checkpointIntervalMs: number
+  readonly heartbeatIntervalMs: number
+  readonly threads: number
+  readonly http: { readonly host: string; readonly port: number }
+  readonly log: { readonly level: string; readonly format: 'json' | 'pretty' }
+}

@@ -1,0 +1,43 @@
+/** What a worker knows about itself: the body of `/api/status` and the source of every per-partition metric. */
+
+export const PARTITION_STATES = ['fencing', 'resuming', 'mirroring', 'draining', 'halted'] as const
+export type PartitionState = (typeof PARTITION_STATES)[number]
+
+export interface PartitionStatus {
+  /** Source topic name. */
+  readonly topic: string
+  readonly partition: number
+  readonly destinationTopic: string
+  readonly state: PartitionState
+  /** Why it is halted; `null` in every other state. */
+  readonly reason: string | null
+  /** One sentence for a person: which offsets, what to do. */
+  readonly detail: string | null
+  /** Next source offset to be acknowledged; `null` until the resume point is known. */
+  readonly nextSourceOffset: number | null
+  /** Source last stable offset as last seen; `null` until the source answered. */
+  readonly sourceEndOffset: number | null
+  /** `null` when the source cannot be asked now. */
+  readonly lagRecords: number | null
+  /** `null` when the source cannot be asked now; 0 when caught up. */
+  readonly lagSeconds: number | null
+}
+
+export interface FlowStatus {
+  readonly source: string
+  readonly destination: string
+  readonly groupId: string
+  readonly partitions: readonly PartitionStatus[]
+  /** What would be lost if the source were lost now; `null` while any partition's lag is unknown. */
+  readonly exposure: { readonly records: number | null; readonly seconds: number | null }
+  /** Acknowledged by the destination over the last seconds. */
+  readonly rates: { readonly recordsPerSecond: number; readonly bytesPerSecond: number }
+}
+
+export interface WorkerStatus {
+  readonly version: string
+  readonly startedAt: string
+  /** `null` when ready, otherwise what is still missing, for `/readyz`. */
+  readonly notReadyReason: string | null
+  readonly flows: readonly FlowStatus[]
+}
