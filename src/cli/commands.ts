@@ -1,0 +1,20 @@
+import type { Command } from './command.ts'
+
+/** A command as the overview knows it; its file, and what that needs, is loaded only when the command is used. */
+export interface CommandEntry {
+  readonly name: string
+  readonly summary: string
+  load(): Promise<{ readonly command: Command }>
+}
+
+/** Every command, in the order of the overview. */
+export const COMMANDS: readonly CommandEntry[] = [
+  { name: 'run', summary: 'Mirror topics until stopped: the worker.', load: () => import('./run.ts') },
+  { name: 'status', summary: 'Show how far each partition is mirrored.', load: () => import('./status.ts') },
+  { name: 'verify', summary: 'Compare source and destination record by record.', load: () => import('./verify.ts') },
+  {
+    name: 'config',
+    summary: 'Show the effective configuration and where it came from.',
+    load: () => import('./config.ts')
+  }
+]

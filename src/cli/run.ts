@@ -1,0 +1,26 @@
+import { parseArgs } from 'node:util'
+import { loadConfig } from '../config/load.ts'
+import { runWorker } from '../flow/worker.ts'
+import { type Command, EXIT } from './command.ts'
+
+export const command: Command = {
+  name: 'run',
+  summary: 'Mirror topics until stopped: the worker.',
+  help: `Takes its whole configuration from environment variables: see 'farlog config'.
+Serves /metrics, /livez, /readyz, /api/status and a page for people on FARLOG_HTTP_PORT.
+SIGTERM and SIGINT drain what is in flight, commit progress, and end with exit code 0.
+
+Example:
+  FARLOG_SOURCE=east FARLOG_DESTINATIONS=west \\
+  FARLOG_EAST_BOOTSTRAP_SERVERS=east-1:9092 FARLOG_WEST_BOOTSTRAP_SERVERS=west-1:9092 \\
+  farlog run`,
+
+  async run(args, env) {
+    parseArgs({ args, options: {}, strict: true })
+    const config = loadConfig(env)
+    const stop = new AbortController()
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stop.abort())
+    await runWorker(config, stop.signal)
+    return EXIT.ok
+  }
+}

@@ -1,0 +1,119 @@
+/** How a cluster's security settings become the options of the two Kafka clients: nowhere else are they read. */
+import { isIP } from 'node:net'
+import type { ConnectionOptions, SASLOptions } from '@platformatic/kafka'
+import type { ClusterConfig, SaslConfig, TlsConfig } from '../config/types.ts'
+import { ClusterError } from './errors.ts'
+import { bearerTokenProvider } from './oauth-token.ts'
+
+/** The options of kafka-javascript's clients (librdkafka's names) that reach and satisfy a cluster. */
+export type LibrdkafkaOptions = Record<string, string | number | boolean>
+
+/** The part of @platformatic/kafka's connection options that security decides. */
+export type PlatformaticOptions = Pick<ConnectionOptions, 'tls' | 'tlsServerName' | 'sasl'>
+
+/**
+ * librdkafka takes secrets as values, so they are read here once per client; a client made later reads them again.
+ * Tokens it fetches and renews by itself, from its own threads.
+ */
+export function librdkafkaOptions(cluster: ClusterConfig): LibrdkafkaOptions {
+  return {
+    'bootstrap.servers': cluster.bootstrapServers.map(serverAddress).join(','),
+    'security.protocol': cluster.securityProtocol.toLowerCase(),
+    ...(cluster.tls && librdkafkaTls(cluster.tls)),
+    ...(cluster.sasl && librdkafkaSasl(cluster.sasl))
+  }
+}
+
+/** Secrets are given as functions, so that each connection reads them anew. */
+export function platformaticOptions(cluster: ClusterConfig): PlatformaticOptions {
+  return {
+    ...(cluster.tls && { tls: platformaticTls(cluster.tls), tlsServerName: isReachedByName(cluster) }),
+    ...(cluster.sasl && { sasl: platformaticSasl(cluster.sasl) })
+  }
+}
+
+function serverAddress({ host, port }: { host: string; port: number }): string {
+  return isIP(host) === 6 ? `[${host}]:${port}` : `${host}:${port}`
+}
+
+function librdkafkaTls(tls: TlsConfig): LibrdkafkaOptions {
+  return defined({
+    'ssl.ca.pem': tls.ca?.(),
+    'ssl.certificate.pem': tls.cert?.(),
+    'ssl.key.pem': tls.key?.(),
+    'ssl.key.password': tls.keyPassphrase?.(),
+    'ssl.endpoint.identification.algorithm': 'https'
+  })
+}
+
+function librdkafkaSasl({ mechanism, username, password, oauth }: SaslConfig): LibrdkafkaOptions {
+  if (mechanism !== 'OAUTHBEARER') {
+    return defined({
+      'sasl.mechanism': mechanism,
+      'sasl.username': username?.(),
+      'sasl.password': password?.()
+    })
+  }
+  return defined({
+    'sasl.mechanism': mechanism,
+    'sasl.oauthbearer.method': 'oidc',
+    'sasl.oauthbearer.token.endpoint.url': oauth?.tokenEndpoint,
+    'sasl.oauthbearer.client.id': oauth?.clientId(),
+    'sasl.oauthbearer.client.secret': oauth?.clientSecret(),
+    'sasl.oauthbearer.scope': oauth?.scope
+  })
+}
+
+/** The library spreads this object at each connect, which calls the getters: a rotated certificate is picked up. */
+function platformaticTls(tls: TlsConfig): NonNullable<ConnectionOptions['tls']> {
+  return {
+    rejectUnauthorized: true,
+    get ca() {
+      return tls.ca?.()
+    },
+    get cert() {
+      return tls.cert?.()
+    },
+    get key() {
+      return tls.key?.()
+    },
+    get passphrase() {
+      return tls.keyPassphrase?.()
+    }
+  }
+}
+
+/**
+ * The server name (SNI) is what proxies in front of many brokers route by, but it must not be an IP address. The name
+ * in the certificate is verified either way, against the address that was connected to.
+ */
+function isReachedByName(cluster: ClusterConfig): boolean {
+  return cluster.bootstrapServers.some(({ host }) => isIP(host) === 0)
+}
+
+function platformaticSasl({ mechanism, username, password, oauth }: SaslConfig): SASLOptions {
+  if (mechanism !== 'OAUTHBEARER') {
+    return { mechanism, ...(username && { username }), ...(password && { password }) }
+  }
+  if (oauth === undefined) throw new TypeError('OAUTHBEARER without a token endpoint passed the configuration checks')
+  return { mechanism, token: bearerTokenProvider(oauth), authBytesValidator: refuseBearerChallenge }
+}
+
+/**
+ * A broker that does not take a token says so in a challenge, inside an answer without an error (RFC 7628), which the
+ * library would take for a success.
+ */
+function refuseBearerChallenge(challenge: Buffer, callback: (error: Error | null, bytes: Buffer) => void): void {
+  if (challenge.length === 0) {
+    callback(null, challenge)
+    return
+  }
+  const message = `SASL authentication failed: the broker refused the token (${challenge.toString('utf8').slice(0, 200)})`
+  callback(new ClusterError('AUTHENTICATION', message, true), challenge)
+}
+
+function defined(options: Record<string, string | undefined>): LibrdkafkaOptions {
+  return Object.fromEntries(
+    Object.entries(options).filter((entry): entry is [string, string] => entry[1] !== undefined)
+  )
+}

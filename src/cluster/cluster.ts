@@ -1,0 +1,217 @@
+import { metadataV12 } from '@platformatic/kafka'
+import type { ClusterConfig } from '../config/types.ts'
+import { BrokerConnection } from './connection.ts'
+import { answerDespiteErrors, ClusterError, errorName, toClusterError } from './errors.ts'
+import { Backoff, pause } from './retry.ts'
+
+/** Where a partition is led. */
+export interface PartitionLeader {
+  /** Broker id; -1 while there is none. */
+  readonly nodeId: number
+  readonly leaderEpoch: number
+}
+
+/** What a cluster's metadata says of one topic. */
+export interface TopicMetadata {
+  readonly name: string
+  /** UUID, as 32 hexadecimal digits, that tells a topic from one made later under the same name (KIP-516). */
+  readonly topicId: string
+  /** By partition number. */
+  readonly partitions: readonly PartitionLeader[]
+}
+
+interface Broker {
+  readonly host: string
+  readonly port: number
+}
+
+interface OpenConnection {
+  readonly opening: Promise<BrokerConnection>
+  opened: BrokerConnection | undefined
+}
+
+/**
+ * One Kafka cluster as the data plane sees it: who leads which partition, and connections to the brokers, one for each
+ * broker and purpose so that a long poll never stands in front of a short question.
+ */
+export class Cluster {
+  readonly config: ClusterConfig
+  readonly #clientId: string
+  readonly #topics = new Map<string, TopicMetadata>()
+  readonly #brokers = new Map<number, Broker>()
+  readonly #connections = new Map<string, OpenConnection>()
+  readonly #reconnects = new Map<string, Backoff>()
+  readonly #closed = new AbortController()
+  #clusterId: string | undefined
+  readonly #wanted = new Set<string>()
+  #refreshing: Promise<void> | undefined
+
+  constructor(config: ClusterConfig, clientId: string) {
+    this.config = config
+    this.#clientId = clientId
+  }
+
+  get alias(): string {
+    return this.config.alias
+  }
+
+  /** Set once metadata has been read. */
+  get clusterId(): string | undefined {
+    return this.#clusterId
+  }
+
+  topic(name: string): TopicMetadata | undefined {
+    return this.#topics.get(name)
+  }
+
+  /** The leader as last known, or `undefined` where a refresh is due. */
+  leaderOf(topic: string, partition: number): PartitionLeader | undefined {
+    const leader = this.#topics.get(topic)?.partitions[partition]
+    return leader !== undefined && leader.nodeId >= 0 && this.#brokers.has(leader.nodeId) ? leader : undefined
+  }
+
+  knowsBroker(nodeId: number): boolean {
+    return this.#brokers.has(nodeId)
+  }
+
+  /**
+   * Asks for the metadata of these topics (all of the cluster's when not given) and remembers it. Topics that do not
+   * exist (any more) are forgotten.
+   */
+  async refresh(topics?: readonly string[]): Promise<void> {
+    const response = await this.#askMetadata(topics)
+    this.#clusterId = response.clusterId ?? undefined
+    this.#brokers.clear()
+    for (const broker of response.brokers) this.#brokers.set(broker.nodeId, { host: broker.host, port: broker.port })
+    if (topics === undefined) this.#topics.clear()
+    for (const topic of response.topics) {
+      if (topic.name == null) continue
+      if (topic.errorCode !== 0 && errorName(topic.errorCode) !== 'LEADER_NOT_AVAILABLE') {
+        this.#topics.delete(topic.name)
+        continue
+      }
+      const partitions: PartitionLeader[] = []
+      for (const partition of topic.partitions) {
+        partitions[partition.partitionIndex] = {
+          nodeId: partition.errorCode === 0 || partition.leaderId >= 0 ? partition.leaderId : -1,
+          leaderEpoch: partition.leaderEpoch
+        }
+      }
+      const topicId = topic.topicId.replaceAll('-', '')
+      this.#topics.set(topic.name, { name: topic.name, topicId, partitions })
+    }
+  }
+
+  /**
+   * Refreshes one topic, together with all others asked for within a moment: when a broker goes, a thousand partitions
+   * want to know at once. A failed refresh is not an error here: who asked will find no leader and ask again.
+   */
+  refreshTogether(topic: string): Promise<void> {
+    this.#wanted.add(topic)
+    this.#refreshing ??= this.#refreshWanted()
+    return this.#refreshing
+  }
+
+  async #refreshWanted(): Promise<void> {
+    await pause(REFRESH_GATHER_MS, this.#closed.signal)
+    const topics = [...this.#wanted]
+    this.#wanted.clear()
+    this.#refreshing = undefined
+    if (this.#closed.signal.aborted) return
+    await this.refresh(topics).catch(() => {})
+  }
+
+  /** All topics known from the last refreshes. */
+  topics(): IterableIterator<TopicMetadata> {
+    return this.#topics.values()
+  }
+
+  /**
+   * The connection to a broker for a purpose, opened when there is none. After a failure the next opening waits, with
+   * growing pauses, so that a dead broker is not hammered by everyone who needs it.
+   */
+  async broker(nodeId: number, purpose: string): Promise<BrokerConnection> {
+    const broker = this.#brokers.get(nodeId)
+    if (broker === undefined) {
+      throw new ClusterError('BROKER_NOT_AVAILABLE', `${this.alias} has no broker ${nodeId} at present`, true)
+    }
+    return this.#connect(`${nodeId}/${purpose}`, broker)
+  }
+
+  /** A connection to whichever broker answers: those known from metadata first, then the bootstrap servers. */
+  async anyBroker(purpose: string): Promise<BrokerConnection> {
+    const candidates: [string, Broker][] = [...this.#brokers].map(([id, broker]) => [`${id}/${purpose}`, broker])
+    for (const server of this.config.bootstrapServers) {
+      candidates.push([`bootstrap ${server.host}:${server.port}/${purpose}`, server])
+    }
+    const open = candidates.find(([key]) => this.#connections.get(key)?.opened?.isOpen)
+    if (open !== undefined) return this.#connect(...open)
+    let failure: unknown
+    for (const [key, broker] of candidates) {
+      try {
+        return await this.#connect(key, broker)
+      } catch (error) {
+        failure = error
+      }
+    }
+    throw toClusterError(failure, this.alias)
+  }
+
+  async close(): Promise<void> {
+    this.#closed.abort()
+    const connections = [...this.#connections.values()]
+    this.#connections.clear()
+    await Promise.all(connections.map(({ opening }) => opening.then(connection => connection.close()).catch(() => {})))
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+
+  async #askMetadata(topics: readonly string[] | undefined): Promise<metadataV12.MetadataResponse> {
+    const connection = await this.anyBroker('metadata')
+    try {
+      return await connection.call(metadataV12.api, topics === undefined ? null : [...topics], false, false)
+    } catch (error) {
+      // The library throws when any topic has an error, with the whole answer attached: that is the answer we want.
+      const response = answerDespiteErrors<metadataV12.MetadataResponse>(error)
+      if (response !== undefined) return response
+      throw error
+    }
+  }
+
+  async #connect(key: string, broker: Broker): Promise<BrokerConnection> {
+    const existing = this.#connections.get(key)
+    if (existing !== undefined) {
+      if (existing.opened === undefined || existing.opened.isOpen) return existing.opening
+      this.#connections.delete(key)
+    }
+    const entry: OpenConnection = { opening: this.#open(key, broker), opened: undefined }
+    this.#connections.set(key, entry)
+    try {
+      entry.opened = await entry.opening
+      return entry.opened
+    } catch (error) {
+      if (this.#connections.get(key) === entry) this.#connections.delete(key)
+      throw error
+    }
+  }
+
+  async #open(key: string, broker: Broker): Promise<BrokerConnection> {
+    const waiting = this.#reconnects.get(key)
+    if (waiting !== undefined) await pause(waiting.nextMs(), this.#closed.signal)
+    if (this.#closed.signal.aborted) throw new ClusterError('UNREACHABLE', `${this.alias} is being closed`, false)
+    try {
+      const connection = await BrokerConnection.open(this.config, broker.host, broker.port, this.#clientId)
+      this.#reconnects.delete(key)
+      return connection
+    } catch (error) {
+      if (waiting === undefined) this.#reconnects.set(key, new Backoff(RECONNECT_FIRST_MS, RECONNECT_MAX_MS))
+      throw error
+    }
+  }
+}
+
+const REFRESH_GATHER_MS = 20
+const RECONNECT_FIRST_MS = 50
+const RECONNECT_MAX_MS = 5_000

@@ -1,0 +1,79 @@
+import { protocolErrors, protocolErrorsCodesById, ResponseError } from '@platformatic/kafka'
+
+/**
+ * What went wrong between farlog and a cluster. `code` is Kafka's own name of the error where a broker answered with
+ * one (`NOT_LEADER_OR_FOLLOWER`, …), else one of ours:
+ * - `UNREACHABLE`: no connection could be made, or it broke;
+ * - `TIMED_OUT`: a broker did not answer in time; its connection was closed;
+ * - `AUTHENTICATION`: the broker refused the credentials;
+ * - `UNSUPPORTED_VERSION`: the broker does not speak the request version that is needed;
+ * - `BAD_RESPONSE`: an answer's bytes contradict themselves.
+ */
+export class ClusterError extends Error {
+  readonly code: string
+  /** Whether the same request may succeed later. */
+  readonly retriable: boolean
+
+  constructor(code: string, message: string, retriable: boolean, options?: ErrorOptions) {
+    super(message, options)
+    this.name = 'ClusterError'
+    this.code = code
+    this.retriable = retriable
+  }
+}
+
+/** Kafka's name for an error number; `NONE` for 0. */
+export function errorName(errorCode: number): string {
+  return (protocolErrorsCodesById as Record<number, string>)[errorCode] ?? `ERROR_${errorCode}`
+}
+
+/** The error a broker answered with. */
+export function brokerError(errorCode: number, context: string, options?: ErrorOptions): ClusterError {
+  const name = errorName(errorCode)
+  const known = (protocolErrors as Record<string, { message: string; canRetry: boolean }>)[name]
+  return new ClusterError(
+    name,
+    `${context}: ${name}${known ? ` (${known.message})` : ''}`,
+    known?.canRetry ?? false,
+    options
+  )
+}
+
+/** Throws unless the number is 0. */
+export function assertNoError(errorCode: number, context: string): void {
+  if (errorCode !== 0) throw brokerError(errorCode, context)
+}
+
+/** Brings whatever the client library or the operating system threw into one form. */
+export function toClusterError(error: unknown, context: string): ClusterError {
+  if (error instanceof ClusterError) return error
+  if (error instanceof ResponseError) {
+    const first = error.errors[0] as { apiCode?: number } | undefined
+    if (first?.apiCode !== undefined) return brokerError(first.apiCode, context, { cause: error })
+  }
+  const reason = reasonOf(error)
+  if (/SASL authentication failed|suitable SASL mechanism/i.test(reason)) {
+    return new ClusterError('AUTHENTICATION', `${context}: ${reason}`, true, { cause: error })
+  }
+  return new ClusterError('UNREACHABLE', `${context}: ${reason}`, true, { cause: error })
+}
+
+/**
+ * The whole answer where only parts of it are errors: the library throws it away as soon as any topic or partition
+ * has one, but keeps it attached to what it throws.
+ */
+export function answerDespiteErrors<Response>(error: unknown): Response | undefined {
+  const cause = error instanceof ClusterError ? error.cause : error
+  return cause instanceof ResponseError ? (cause.response as Response | undefined) : undefined
+}
+
+/** The innermost sentence that tells something: libraries wrap `ECONNREFUSED` three times over. */
+function reasonOf(error: unknown): string {
+  const messages: string[] = []
+  let current: unknown = error
+  for (let depth = 0; depth < 5 && current instanceof Error; depth++) {
+    if (current.message !== '') messages.push(current.message)
+    current = current.cause ?? (current instanceof AggregateError ? current.errors[0] : undefined)
+  }
+  return messages.length === 0 ? String(error) : [...new Set(messages)].join(': ')
+}

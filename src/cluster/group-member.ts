@@ -1,0 +1,210 @@
+/**
+ * Membership in a consumer group on the source cluster: which source partitions this worker owns, and the progress it
+ * commits for them. Nothing is consumed through it. librdkafka joins, heartbeats from a thread of its own (so a busy
+ * data plane is not thrown out) and fences commits by generation; every partition it assigns is paused at once.
+ */
+import kafka from '@confluentinc/kafka-javascript'
+import type { ClusterConfig } from '../config/types.ts'
+import { librdkafkaOptions } from './client-options.ts'
+import { ClusterError } from './errors.ts'
+import type { TopicPartition } from './offsets.ts'
+
+/** Progress of one partition as the group keeps it. */
+export interface CommittedOffset extends TopicPartition {
+  readonly offset: number
+  readonly metadata: string
+}
+
+export interface GroupMemberListener {
+  /** These are owned from now on. */
+  assigned(partitions: readonly TopicPartition[]): void
+  /**
+   * These are to be let go; the group waits until it resolves.
+   * @param isLost they may be owned by somebody else already: drain nothing, commit nothing
+   */
+  revoked(partitions: readonly TopicPartition[], isLost: boolean): Promise<void>
+  /** Something went wrong that librdkafka tries again by itself. */
+  troubled(error: Error): void
+}
+
+export interface GroupMemberOptions {
+  readonly cluster: ClusterConfig
+  readonly groupId: string
+  readonly groupProtocol: 'classic' | 'consumer'
+  /** How often librdkafka looks for new partitions of the topics it was told. */
+  readonly metadataRefreshMs: number
+  readonly clientId: string
+  readonly listener: GroupMemberListener
+}
+
+/** Version of the native library underneath. */
+export const LIBRDKAFKA_VERSION: string = kafka.librdkafkaVersion
+
+/**
+ * After this long without a heartbeat the group gives a member's partitions to others: short, because lag grows until
+ * then; long enough for a stop of the whole process that is not a death.
+ */
+const SESSION_TIMEOUT_MS = 10_000
+const HEARTBEAT_INTERVAL_MS = 2_500
+/** Callbacks are only called while something polls. */
+const POLL_INTERVAL_MS = 100
+const REQUEST_TIMEOUT_MS = 10_000
+const CLOSE_TIMEOUT_MS = 10_000
+
+const ASSIGN_PARTITIONS = kafka.CODES.ERRORS.ERR__ASSIGN_PARTITIONS
+const REVOKE_PARTITIONS = kafka.CODES.ERRORS.ERR__REVOKE_PARTITIONS
+
+/** What the library has and its type declarations leave out. */
+type CooperativeConsumer = kafka.KafkaConsumer & {
+  incrementalAssign(partitions: readonly TopicPartition[]): void
+  incrementalUnassign(partitions: readonly TopicPartition[]): void
+  assignmentLost(): boolean
+  commitCb(offsets: readonly CommittedOffset[], callback: (error: unknown) => void): void
+}
+
+export class GroupMember {
+  readonly #options: GroupMemberOptions
+  readonly #consumer: CooperativeConsumer
+  #polling: NodeJS.Timeout | undefined
+  #isPolling = false
+  #owned = new Map<string, TopicPartition>()
+  #whenEmpty: (() => void) | undefined
+
+  constructor(options: GroupMemberOptions) {
+    this.#options = options
+    const classic = {
+      'partition.assignment.strategy': 'cooperative-sticky',
+      'session.timeout.ms': SESSION_TIMEOUT_MS,
+      'heartbeat.interval.ms': HEARTBEAT_INTERVAL_MS
+    }
+    const consumer = new kafka.KafkaConsumer(
+      {
+        ...librdkafkaOptions(options.cluster),
+        'client.id': options.clientId,
+        'group.id': options.groupId,
+        'group.protocol': options.groupProtocol,
+        ...(options.groupProtocol === 'classic' ? classic : {}),
+        'enable.auto.commit': false,
+        'enable.auto.offset.store': false,
+        'topic.metadata.refresh.interval.ms': options.metadataRefreshMs,
+        'queued.max.messages.kbytes': 1024,
+        // A drain within a rebalance takes seconds, and the poll below never stops: this is no liveness check of ours.
+        'max.poll.interval.ms': 600_000,
+        rebalance_cb: (event: { code: number }, partitions: TopicPartition[]) => void this.#rebalance(event, partitions)
+      } as kafka.ConsumerGlobalConfig,
+      {}
+    )
+    this.#consumer = consumer as CooperativeConsumer
+    this.#consumer.on('event.error', error => options.listener.troubled(error as unknown as Error))
+  }
+
+  /** Connects; librdkafka goes on trying by itself when no broker answers within the time-out. */
+  async connect(): Promise<void> {
+    await new Promise<void>((resolve, reject) => {
+      this.#consumer.connect({ timeout: REQUEST_TIMEOUT_MS }, error =>
+        error ? reject(this.#error('connecting', error)) : resolve()
+      )
+    })
+    this.#consumer.setDefaultConsumeTimeout(0)
+    this.#polling = setInterval(() => this.#poll(), POLL_INTERVAL_MS)
+  }
+
+  /** Which topics' partitions are to be shared out; joins the group with the first call. */
+  subscribe(topics: readonly string[]): void {
+    this.#consumer.subscribe([...topics])
+  }
+
+  /** What the group has committed for these; a partition that never was is left out. */
+  async committed(partitions: readonly TopicPartition[]): Promise<CommittedOffset[]> {
+    if (partitions.length === 0) return []
+    const listed = await new Promise<kafka.TopicPartitionOffsetAndMetadata[]>((resolve, reject) => {
+      this.#consumer.committed(partitions as kafka.TopicPartition[], REQUEST_TIMEOUT_MS, (error, found) =>
+        error ? reject(this.#error('reading committed progress', error)) : resolve(found)
+      )
+    })
+    return listed
+      .filter(({ offset }) => offset !== undefined && offset >= 0)
+      .map(({ topic, partition, offset, metadata }) => ({
+        topic,
+        partition,
+        offset: offset!,
+        metadata: metadata ?? ''
+      }))
+  }
+
+  /** Commits progress. @throws ClusterError where the group refused, for instance because this member was replaced */
+  async commit(offsets: readonly CommittedOffset[]): Promise<void> {
+    if (offsets.length === 0) return
+    await new Promise<void>((resolve, reject) => {
+      this.#consumer.commitCb(offsets, error =>
+        error ? reject(this.#error('committing progress', error)) : resolve()
+      )
+    })
+  }
+
+  /** Gives everything back (the listener's `revoked` is called as in any rebalance) and leaves the group. */
+  async close(): Promise<void> {
+    if (this.#owned.size > 0) {
+      const empty = Promise.withResolvers<void>()
+      this.#whenEmpty = empty.resolve
+      this.#consumer.unsubscribe()
+      await within(empty.promise, CLOSE_TIMEOUT_MS)
+    }
+    clearInterval(this.#polling)
+    await within(new Promise<void>(resolve => this.#consumer.disconnect(() => resolve())), CLOSE_TIMEOUT_MS)
+  }
+
+  #poll(): void {
+    if (this.#isPolling) return
+    this.#isPolling = true
+    this.#consumer.consume(1, () => {
+      this.#isPolling = false
+    })
+  }
+
+  async #rebalance({ code }: { code: number }, partitions: TopicPartition[]): Promise<void> {
+    try {
+      if (code === ASSIGN_PARTITIONS) this.#assign(partitions)
+      else if (code === REVOKE_PARTITIONS) await this.#revoke(partitions)
+    } catch (error) {
+      this.#options.listener.troubled(this.#error('rebalancing', error))
+    }
+  }
+
+  #assign(partitions: TopicPartition[]): void {
+    this.#consumer.incrementalAssign(partitions)
+    if (partitions.length > 0) this.#consumer.pause(partitions as kafka.TopicPartition[])
+    for (const partition of partitions) this.#owned.set(keyOf(partition), partition)
+    this.#options.listener.assigned(partitions)
+  }
+
+  async #revoke(partitions: TopicPartition[]): Promise<void> {
+    const isLost = this.#consumer.assignmentLost()
+    try {
+      await this.#options.listener.revoked(partitions, isLost)
+    } finally {
+      for (const partition of partitions) this.#owned.delete(keyOf(partition))
+      this.#consumer.incrementalUnassign(partitions)
+      if (this.#owned.size === 0) this.#whenEmpty?.()
+    }
+  }
+
+  #error(doing: string, error: unknown): ClusterError {
+    const { message, code } = error as { message?: string; code?: number }
+    const { cluster, groupId } = this.#options
+    const text = `${cluster.alias}: ${doing} in group ${groupId}: ${message ?? String(error)}`
+    return new ClusterError(`LIBRDKAFKA_${code ?? 'UNKNOWN'}`, text, true, { cause: error })
+  }
+}
+
+function keyOf({ topic, partition }: TopicPartition): string {
+  return `${partition}/${topic}`
+}
+
+/** Waits for the promise, but no longer than this. */
+async function within(promise: Promise<void>, timeoutMs: number): Promise<void> {
+  const timeUp = Promise.withResolvers<void>()
+  const timer = setTimeout(timeUp.resolve, timeoutMs)
+  await Promise.race([promise, timeUp.promise])
+  clearTimeout(timer)
+}

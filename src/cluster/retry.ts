@@ -1,0 +1,36 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+
+/** A pause that doubles from try to try, with jitter so that many that failed together do not come back together. */
+export class Backoff {
+  readonly #firstMs: number
+  readonly #maxMs: number
+  readonly #random: () => number
+  #tries = 0
+
+  constructor(firstMs: number, maxMs: number, random: () => number = Math.random) {
+    this.#firstMs = firstMs
+    this.#maxMs = maxMs
+    this.#random = random
+  }
+
+  /** The next pause in milliseconds: between half and all of the doubled step. */
+  nextMs(): number {
+    const step = Math.min(this.#firstMs * 2 ** this.#tries, this.#maxMs)
+    if (step < this.#maxMs) this.#tries++
+    return step * (0.5 + this.#random() / 2)
+  }
+
+  reset(): void {
+    this.#tries = 0
+  }
+}
+
+/** Waits, or returns early (without an error) when the signal says that nobody needs the wait any more. */
+export async function pause(ms: number, signal?: AbortSignal): Promise<void> {
+  if (signal?.aborted) return
+  try {
+    await sleep(ms, undefined, signal ? { signal } : {})
+  } catch (error) {
+    if (!signal?.aborted) throw error
+  }
+}

@@ -1,0 +1,289 @@
+/**
+ * Every environment variable farlog reads, declared once: the schema, the checks, `farlog config` and the reference in
+ * the docs all come from here.
+ */
+import {
+  alias,
+  aliasList,
+  boolean,
+  bootstrapServers,
+  duration,
+  type Format,
+  httpUrl,
+  integer,
+  oneOf,
+  optionalPatterns,
+  patterns,
+  pemPath,
+  text,
+  topicNamePart
+} from './format.ts'
+
+/** One environment variable. */
+export interface Variable<T> {
+  readonly name: string
+  readonly doc: string
+  readonly format: Format<T>
+  /** As a user would write it; `null`: none. */
+  readonly default: string | null
+  /** Shown in place of a missing default: what happens without the variable. */
+  readonly defaultDoc?: string
+  readonly required?: boolean
+  /** Never shown, neither by `farlog config` nor in a problem. */
+  readonly secret?: boolean
+}
+
+const longest = '24h'
+const interval = duration({ minimum: '100ms', maximum: longest })
+
+/** The variables that exist once. */
+export const FIXED = {
+  source: variable({
+    name: 'FARLOG_SOURCE',
+    doc: 'Alias of the cluster to read from. Its connection is set by the `FARLOG_<ALIAS>_` variables.',
+    format: alias,
+    required: true
+  }),
+  destinations: variable({
+    name: 'FARLOG_DESTINATIONS',
+    doc: 'Aliases of the clusters to write to, comma-separated: a flow for each.',
+    format: aliasList,
+    required: true
+  }),
+  topics: variable({
+    name: 'FARLOG_TOPICS',
+    doc: 'Topics to mirror: comma-separated regular expressions (RE2 syntax), each matching the whole name.',
+    format: patterns,
+    default: '.*'
+  }),
+  topicsExclude: variable({
+    name: 'FARLOG_TOPICS_EXCLUDE',
+    doc: 'Topics not to mirror, written as `FARLOG_TOPICS`; wins over it. Empty: excludes none.',
+    format: optionalPatterns,
+    default: '.*[\\-\\.]internal,.*\\.replica,__.*'
+  }),
+  replicationPolicy: variable({
+    name: 'FARLOG_REPLICATION_POLICY',
+    doc: 'Name of a topic at the destination: `default` is `<source>.<topic>`, `identity` keeps the name.',
+    format: oneOf('default', 'identity'),
+    default: 'default'
+  }),
+  replicationPolicySeparator: variable({
+    name: 'FARLOG_REPLICATION_POLICY_SEPARATOR',
+    doc: 'Stands between source alias and topic name under the `default` policy.',
+    format: topicNamePart,
+    default: '.'
+  }),
+  replicationFactor: variable({
+    name: 'FARLOG_REPLICATION_FACTOR',
+    doc: 'Replication factor of the topics it creates.',
+    // The protocol holds it as INT16.
+    format: integer({ minimum: 1, maximum: 32_767 }),
+    defaultDoc: "the destination's default"
+  }),
+  start: variable({
+    name: 'FARLOG_START',
+    doc: 'Where a partition without progress starts: `earliest` or `latest`.',
+    format: oneOf('earliest', 'latest'),
+    default: 'earliest'
+  }),
+  delivery: variable({
+    name: 'FARLOG_DELIVERY',
+    doc: '`exactly-once`, or `at-least-once`, which needs no transactional id at the destination.',
+    format: oneOf('exactly-once', 'at-least-once'),
+    default: 'exactly-once'
+  }),
+  compression: variable({
+    name: 'FARLOG_COMPRESSION',
+    doc: "Codec of the batches written: `source` keeps the source batch's, or `none`, `gzip`, `snappy`, `lz4`, `zstd`.",
+    format: oneOf('source', 'none', 'gzip', 'snappy', 'lz4', 'zstd'),
+    default: 'source'
+  }),
+  groupId: variable({
+    name: 'FARLOG_GROUP_ID',
+    doc:
+      'Consumer group on the source that holds membership and committed progress. ' +
+      'With several destinations each flow needs a group of its own, so `-<destination>` is appended to what is given.',
+    format: text,
+    defaultDoc: '`farlog-<source>-<destination>`'
+  }),
+  groupProtocol: variable({
+    name: 'FARLOG_GROUP_PROTOCOL',
+    doc: 'Rebalance protocol of that group: `classic` or `consumer` (KIP-848).',
+    format: oneOf('classic', 'consumer'),
+    default: 'classic'
+  }),
+  onGap: variable({
+    name: 'FARLOG_ON_GAP',
+    doc: 'When source records vanished before they were mirrored: `halt` that partition, or `continue` and record the gap.',
+    format: oneOf('halt', 'continue'),
+    default: 'halt'
+  }),
+  refreshInterval: variable({
+    name: 'FARLOG_REFRESH_INTERVAL',
+    doc: 'How often to look for new topics, partitions and groups; at least `1s`.',
+    format: duration({ minimum: '1s', maximum: longest }),
+    default: '30s'
+  }),
+  syncTopicConfigs: variable({
+    name: 'FARLOG_SYNC_TOPIC_CONFIGS',
+    doc: 'Keep topic configurations alike.',
+    format: boolean,
+    default: 'true'
+  }),
+  syncTopicAcls: variable({
+    name: 'FARLOG_SYNC_TOPIC_ACLS',
+    doc: 'Keep topic ACLs alike.',
+    format: boolean,
+    default: 'false'
+  }),
+  syncGroupOffsets: variable({
+    name: 'FARLOG_SYNC_GROUP_OFFSETS',
+    doc: 'Translate the offsets of consumer groups to the destination.',
+    format: boolean,
+    default: 'true'
+  }),
+  groups: variable({
+    name: 'FARLOG_GROUPS',
+    doc: 'Consumer groups whose offsets are translated, written as `FARLOG_TOPICS`.',
+    format: patterns,
+    default: '.*'
+  }),
+  groupsExclude: variable({
+    name: 'FARLOG_GROUPS_EXCLUDE',
+    doc: 'Consumer groups left out; wins over `FARLOG_GROUPS`. Empty: excludes none.',
+    format: optionalPatterns,
+    default: 'console-consumer-.*,connect-.*,__.*,farlog-.*'
+  }),
+  checkpointInterval: variable({
+    name: 'FARLOG_CHECKPOINT_INTERVAL',
+    doc: 'How often group offsets are translated; at least `100ms`.',
+    format: interval,
+    default: '5s'
+  }),
+  heartbeatInterval: variable({
+    name: 'FARLOG_HEARTBEAT_INTERVAL',
+    doc: 'How often a heartbeat is sent through each flow; at least `100ms`.',
+    format: interval,
+    default: '1s'
+  }),
+  threads: variable({
+    name: 'FARLOG_THREADS',
+    doc: 'Data-plane threads in this worker, 1 to 64.',
+    format: integer({ minimum: 1, maximum: 64 }),
+    default: '1'
+  }),
+  httpHost: variable({
+    name: 'FARLOG_HTTP_HOST',
+    doc: 'Address that metrics, probes and the status page listen on.',
+    format: text,
+    default: '0.0.0.0'
+  }),
+  httpPort: variable({
+    name: 'FARLOG_HTTP_PORT',
+    doc: 'Port that metrics, probes and the status page listen on; `0` takes any free one.',
+    format: integer({ minimum: 0, maximum: 65_535 }),
+    default: '9464'
+  }),
+  logLevel: variable({
+    name: 'FARLOG_LOG_LEVEL',
+    doc: 'Least severe log line written: `trace`, `debug`, `info`, `warn`, `error`, `fatal` or `silent`.',
+    format: oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'),
+    default: 'info'
+  }),
+  logFormat: variable({
+    name: 'FARLOG_LOG_FORMAT',
+    doc: '`json`, or `pretty` for a person.',
+    format: oneOf('json', 'pretty'),
+    default: 'json'
+  })
+}
+
+/** The variables that exist once for each cluster; `name` is what follows `FARLOG_<ALIAS>_`. */
+export const PER_CLUSTER = {
+  bootstrapServers: variable({
+    name: 'BOOTSTRAP_SERVERS',
+    doc: 'Brokers to ask first, `host:port`, comma-separated.',
+    format: bootstrapServers,
+    required: true
+  }),
+  securityProtocol: variable({
+    name: 'SECURITY_PROTOCOL',
+    doc: '`PLAINTEXT`, `SSL`, `SASL_PLAINTEXT` or `SASL_SSL`.',
+    format: oneOf('PLAINTEXT', 'SSL', 'SASL_PLAINTEXT', 'SASL_SSL'),
+    default: 'PLAINTEXT'
+  }),
+  sslCaFile: variable({
+    name: 'SSL_CA_FILE',
+    doc: "PEM file with the authorities that may sign a broker's certificate.",
+    format: pemPath,
+    defaultDoc: "Node's own authorities"
+  }),
+  sslCertFile: variable({
+    name: 'SSL_CERT_FILE',
+    doc: 'PEM file with the client certificate, for mutual TLS.',
+    format: pemPath
+  }),
+  sslKeyFile: variable({
+    name: 'SSL_KEY_FILE',
+    doc: "PEM file with the client certificate's private key.",
+    format: pemPath
+  }),
+  sslKeyPassphrase: variable({
+    name: 'SSL_KEY_PASSPHRASE',
+    doc: 'Passphrase of the private key.',
+    format: text,
+    secret: true
+  }),
+  saslMechanism: variable({
+    name: 'SASL_MECHANISM',
+    doc: '`PLAIN`, `SCRAM-SHA-256`, `SCRAM-SHA-512` or `OAUTHBEARER`.',
+    format: oneOf('PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512', 'OAUTHBEARER')
+  }),
+  saslUsername: variable({
+    name: 'SASL_USERNAME',
+    doc: 'User name for `PLAIN` and `SCRAM`.',
+    format: text
+  }),
+  saslPassword: variable({
+    name: 'SASL_PASSWORD',
+    doc: 'Password for `PLAIN` and `SCRAM`.',
+    format: text,
+    secret: true
+  }),
+  oauthTokenEndpoint: variable({
+    name: 'OAUTH_TOKEN_ENDPOINT',
+    doc: 'URL that issues tokens for `OAUTHBEARER` (client credentials).',
+    format: httpUrl
+  }),
+  oauthClientId: variable({
+    name: 'OAUTH_CLIENT_ID',
+    doc: 'Client id for `OAUTHBEARER`.',
+    format: text
+  }),
+  oauthClientSecret: variable({
+    name: 'OAUTH_CLIENT_SECRET',
+    doc: 'Client secret for `OAUTHBEARER`.',
+    format: text,
+    secret: true
+  }),
+  oauthScope: variable({
+    name: 'OAUTH_SCOPE',
+    doc: 'Scope to ask for with `OAUTHBEARER`.',
+    format: text
+  })
+}
+
+/** What an alias is called within a variable's name: `east-1` becomes `FARLOG_EAST_1_`. */
+export function clusterPrefix(clusterAlias: string): string {
+  return `FARLOG_${clusterAlias.toUpperCase().replaceAll(/[-.]/g, '_')}_`
+}
+
+/** A per-cluster variable under its full name. */
+export function ofCluster<T>(clusterAlias: string, perCluster: Variable<T>): Variable<T> {
+  return { ...perCluster, name: clusterPrefix(clusterAlias) + perCluster.name }
+}
+
+function variable<T>(declaration: Omit<Variable<T>, 'default'> & { default?: string }): Variable<T> {
+  return { ...declaration, default: declaration.default ?? null }
+}

@@ -1,0 +1,87 @@
+/**
+ * Fencing: making sure that no earlier owner of a source partition can write its copy any more.
+ *
+ * The naive way, raising the epoch of a transactional id, is not enough: only the transaction coordinator knows of the
+ * new epoch then, and a zombie's plain idempotent batch goes to the partition's leader, which takes it. The leader
+ * learns an epoch from what is written to the partition, so a marker has to be written there:
+ *
+ *     InitProducerId            the coordinator knows the epoch e; an open transaction of the old owner is aborted
+ *     AddPartitionsToTxn        an empty transaction on the destination partition
+ *     EndTxn abort              answered before the marker stands in the partition
+ *     InitProducerId            CONCURRENT_TRANSACTIONS until the marker stands; then epoch e+1: the barrier
+ *
+ * From here on the leader refuses every epoch below e (INVALID_PRODUCER_EPOCH), so whatever the log's end shows now is
+ * all that older owners will ever have written. The new owner writes plain idempotent batches under e+1.
+ */
+import type { Cluster } from '../cluster/cluster.ts'
+import { ClusterError } from '../cluster/errors.ts'
+import { Backoff, pause } from '../cluster/retry.ts'
+import { type ProducerIdentity, TransactionCoordinators } from '../cluster/transactions.ts'
+
+/**
+ * Epochs are 16 bits. Above this one the id is renewed until the coordinator hands out a new producer id, while the
+ * fence is being made: were it to happen at the next owner's first step, that owner's marker would carry the new
+ * producer id, and a zombie under the old one would never meet it.
+ */
+const PRODUCER_EPOCH_MAX = 32_700
+
+/** Errors that say "not yet" during a fence. */
+const NOT_YET = new Set([
+  'CONCURRENT_TRANSACTIONS',
+  'COORDINATOR_LOAD_IN_PROGRESS',
+  'COORDINATOR_NOT_AVAILABLE',
+  'NOT_COORDINATOR'
+])
+
+/** The transactional id that stands for one source partition's copy at one destination. */
+export function transactionalId(source: string, destination: string, topic: string, partition: number): string {
+  return `farlog/${source}/${destination}/${topic}/${partition}`
+}
+
+/** Fences the earlier owners of partitions at one destination. */
+export class Fence {
+  readonly #coordinators: TransactionCoordinators
+
+  constructor(destination: Cluster) {
+    this.#coordinators = new TransactionCoordinators(destination)
+  }
+
+  /**
+   * Shuts out every earlier owner and returns the identity to write under.
+   * @throws ClusterError where a step failed for good, or must be begun anew (`INVALID_PRODUCER_EPOCH`,
+   *   `PRODUCER_FENCED`: a newer owner is fencing at this moment)
+   */
+  async raise(id: string, topic: string, partition: number, signal: AbortSignal): Promise<ProducerIdentity> {
+    try {
+      const outgoing = await this.#insist(signal, () => this.#coordinators.initProducerId(id))
+      await this.#insist(signal, () => this.#coordinators.addPartition(id, outgoing, topic, partition))
+      await this.#insist(signal, () => this.#coordinators.abort(id, outgoing))
+      let identity: ProducerIdentity
+      do {
+        identity = await this.#insist(signal, () => this.#coordinators.initProducerId(id))
+      } while (identity.producerEpoch > PRODUCER_EPOCH_MAX)
+      return identity
+    } finally {
+      this.#coordinators.forget(id)
+    }
+  }
+
+  /** An identity without a fence, for at-least-once: retries do not duplicate, but a zombie is not shut out. */
+  anonymous(signal: AbortSignal): Promise<ProducerIdentity> {
+    return this.#insist(signal, () => this.#coordinators.initProducerId(null))
+  }
+
+  /** Repeats one step while the coordinator says "not yet"; anything else is for the caller, who begins anew. */
+  async #insist<T>(signal: AbortSignal, step: () => Promise<T>): Promise<T> {
+    const backoff = new Backoff(5, 500)
+    for (;;) {
+      signal.throwIfAborted()
+      try {
+        return await step()
+      } catch (error) {
+        if (!(error instanceof ClusterError) || !NOT_YET.has(error.code)) throw error
+      }
+      await pause(backoff.nextMs(), signal)
+    }
+  }
+}

@@ -1,0 +1,144 @@
+/**
+ * Finding the end: which source offset the newest mirrored record of a destination partition came from.
+ *
+ * Committed progress is written every few seconds, so it is behind what was acknowledged when a worker died; going on
+ * from it would copy records twice. The destination log itself knows: its newest record with our provenance. Kafka
+ * only reads forwards, so the log is read in windows from the end backwards, small ones first, because the newest
+ * record nearly always lies right before the marker that the fence has just written.
+ */
+import type { Cluster } from '../cluster/cluster.ts'
+import { assertNoError, ClusterError } from '../cluster/errors.ts'
+import { fetch } from '../cluster/fetch.ts'
+import { EARLIEST, LATEST, listOffset } from '../cluster/offsets.ts'
+import { batchesIn } from '../records/batch.ts'
+import { BufferPool } from '../records/buffer-pool.ts'
+import { RecordCursor } from '../records/record-cursor.ts'
+
+/** Reads the source offset from a record's encoded headers; -1 where the record is not of this source partition. */
+export interface OriginReader {
+  sourceOffset(bytes: Uint8Array, headersStart: number, headersEnd: number, headerCount: number): number
+}
+
+export interface DestinationPartition {
+  readonly topic: string
+  readonly partition: number
+}
+
+/** The newest mirrored record. */
+export interface DestinationEnd {
+  readonly sourceOffset: number
+  readonly destinationOffset: number
+}
+
+const FIRST_WINDOW_OFFSETS = 4
+const WINDOW_GROWTH = 8
+/** Windows stop growing here: a fetch of about this many records is still one answer of moderate size. */
+const WINDOW_OFFSETS_MAX = 16_384
+const FETCH_BYTES_MAX = 4 * 1024 * 1024
+const PURPOSE = 'find-end'
+
+/**
+ * Reads a partition backwards until a mirrored record of this source partition is met.
+ * @param floorOffset destination offset at or below which committed progress already speaks; nothing below is read
+ * @returns `undefined` where nothing above the floor is ours: committed progress, if any, stands
+ */
+export async function findEnd(
+  destination: Cluster,
+  partition: DestinationPartition,
+  origin: OriginReader,
+  floorOffset: number,
+  signal: AbortSignal
+): Promise<DestinationEnd | undefined> {
+  const logStart = await listOffset(destination, partition, EARLIEST, 'read_uncommitted')
+  const logEnd = await listOffset(destination, partition, LATEST, 'read_uncommitted')
+  // A log shorter than progress remembers was made anew: progress says nothing about it.
+  const lowest = Math.max(logStart, floorOffset > logEnd ? 0 : floorOffset)
+  let windowEnd = logEnd
+  let windowOffsets = FIRST_WINDOW_OFFSETS
+  while (windowEnd > lowest) {
+    const windowStart = Math.max(windowEnd - windowOffsets, lowest)
+    const newest = await newestBetween(destination, partition, origin, windowStart, windowEnd, signal)
+    if (newest !== undefined) return newest
+    windowEnd = windowStart
+    windowOffsets = Math.min(windowOffsets * WINDOW_GROWTH, WINDOW_OFFSETS_MAX)
+  }
+  return undefined
+}
+
+/** The newest record of ours with a destination offset in [start, end). */
+async function newestBetween(
+  destination: Cluster,
+  partition: DestinationPartition,
+  origin: OriginReader,
+  start: number,
+  end: number,
+  signal: AbortSignal
+): Promise<DestinationEnd | undefined> {
+  const pool = new BufferPool(0)
+  let newest: DestinationEnd | undefined
+  let position = start
+  while (position < end) {
+    signal.throwIfAborted()
+    const fetched = await fetchFrom(destination, partition, position, pool)
+    const before = position
+    for (const batch of batchesIn(fetched)) {
+      if (batch.baseOffset >= end) return newest
+      position = Math.max(position, batch.lastOffset + 1)
+      if (batch.isControl || batch.lastOffset < start) continue
+      batch.assertIntact()
+      const record = new RecordCursor(batch)
+      while (record.next()) {
+        if (record.offset < start || record.offset >= end || record.headerCount === 0) continue
+        const { bytes, headersStart, headersEnd, headerCount } = record
+        const sourceOffset = origin.sourceOffset(bytes, headersStart, headersEnd, headerCount)
+        if (sourceOffset >= 0) newest = { sourceOffset, destinationOffset: record.offset }
+      }
+    }
+    // Compaction may have left nothing up to the end of the window: an answer without a whole batch says so.
+    if (position === before) return newest
+  }
+  return newest
+}
+
+async function fetchFrom(
+  destination: Cluster,
+  { topic, partition }: DestinationPartition,
+  position: number,
+  pool: BufferPool
+): Promise<Buffer> {
+  const leader = destination.leaderOf(topic, partition)
+  const topicId = destination.topic(topic)?.topicId
+  if (leader === undefined || topicId === undefined) {
+    throw new ClusterError('LEADER_NOT_AVAILABLE', `${destination.alias}: ${topic}-${partition} has no leader`, true)
+  }
+  const connection = await destination.broker(leader.nodeId, PURPOSE)
+  const response = await fetch(
+    connection,
+    {
+      maxWaitMs: 0,
+      minBytes: 0,
+      maxBytes: FETCH_BYTES_MAX,
+      readCommitted: false,
+      sessionId: 0,
+      sessionEpoch: -1,
+      partitions: [
+        {
+          topicId,
+          partition,
+          leaderEpoch: leader.leaderEpoch,
+          fetchOffset: position,
+          lastFetchedEpoch: -1,
+          maxBytes: FETCH_BYTES_MAX
+        }
+      ],
+      forgotten: []
+    },
+    pool
+  )
+  const context = `${destination.alias}: reading the end of ${topic}-${partition}`
+  assertNoError(response.errorCode, context)
+  const fetched = response.partitions[0]
+  if (fetched === undefined) throw new ClusterError('BAD_RESPONSE', `${context}: the answer leaves it out`, true)
+  assertNoError(fetched.errorCode, context)
+  return fetched.records
+}

@@ -1,0 +1,291 @@
+/**
+ * Writes one destination partition: an ordered run of batches, up to five of them in flight, each acknowledged once.
+ *
+ *     open ──take──▶ sent ──▶ acknowledged ──(oldest first)──▶ progress
+ *      ▲               │
+ *   splice          failed ──(when nothing of this partition is in flight any more, after a pause)──▶ sent again
+ *
+ * Sending a failed batch again while later ones are in flight would put them in front of it, or have the leader refuse
+ * them one by one; so the window first drains, then all that is not acknowledged goes again, in order, with the same
+ * bytes and sequence numbers, and the leader leaves out what it has already (KIP-98).
+ */
+import type { ProducerIdentity } from '../cluster/transactions.ts'
+import { BatchBuilder, type SealedBatch } from '../records/batch-builder.ts'
+import type { BufferPool } from '../records/buffer-pool.ts'
+import { Codec } from '../records/codecs.ts'
+import type { BatchSink } from '../records/splice.ts'
+import { type ProduceOutcome, produceOutcome } from './produce-outcome.ts'
+
+/** A leader remembers the last five batches of a producer; with more in flight it could not tell a retry from a gap. */
+const IN_FLIGHT_BATCHES_MAX = 5
+/** Sequence numbers count records modulo 2^31 (Kafka's DefaultRecordBatch.incrementSequence). */
+const SEQUENCE_MODULUS = 2 ** 31
+
+/** What an acknowledgement tells about one batch. */
+export interface AcknowledgedBatch {
+  readonly records: number
+  readonly bytes: number
+  /** Destination offset of its last record; `undefined` where the leader had it from an earlier try. */
+  readonly lastDestinationOffset: number | undefined
+  /** Distinct record timestamps in a row, and how many records share each. */
+  readonly timestamps: readonly number[]
+  readonly timestampCounts: readonly number[]
+}
+
+/** A failure that the writer can't mend: the partition's owner decides. */
+export interface WriteFailure {
+  readonly outcome: Exclude<ProduceOutcome, 'acknowledged' | 'retry'>
+  /** Kafka's name of the error. */
+  readonly error: string
+  readonly message: string | null
+  readonly firstSourceOffset: number
+  readonly records: number
+  readonly bytes: number
+}
+
+export interface WriterListener {
+  /** All source offsets below this are at the destination, or are nothing that goes there. */
+  progressed(nextSourceOffset: number): void
+  acknowledged(batch: AcknowledgedBatch): void
+  /** The writer is closed. */
+  failed(failure: WriteFailure): void
+}
+
+/** A batch on its way; handed out by `take`, handed back through `settle`. */
+export interface OutgoingBatch {
+  readonly sealed: SealedBatch
+  readonly records: number
+}
+
+interface PendingBatch {
+  builder: BatchBuilder | undefined
+  sealed: SealedBatch | undefined
+  state: 'open' | 'ready' | 'sent' | 'failed' | 'acknowledged'
+  records: number
+  firstSourceOffset: number
+  /** Source offsets below this are settled once the batch is acknowledged. */
+  nextSourceOffset: number
+  timestamps: readonly number[]
+  timestampCounts: readonly number[]
+}
+
+export interface PartitionWriterOptions {
+  readonly topic: string
+  readonly partition: number
+  readonly identity: ProducerIdentity
+  /** The destination topic's `max.message.bytes`. */
+  readonly batchBytesMax: number
+  readonly pool: BufferPool
+  readonly listener: WriterListener
+}
+
+export class PartitionWriter implements BatchSink {
+  readonly topic: string
+  readonly partition: number
+  readonly #identity: ProducerIdentity
+  readonly #batchBytesMax: number
+  readonly #pool: BufferPool
+  readonly #listener: WriterListener
+  /** Oldest first: those in flight, then those that wait, then perhaps the open one. */
+  #batches: PendingBatch[] = []
+  #open: BatchBuilder | undefined
+  #openBatch: PendingBatch | undefined
+  #closedBytes = 0
+  #inFlight = 0
+  #hasFailed = false
+  #nextSequence = 0
+  #isClosed = false
+
+  constructor(options: PartitionWriterOptions) {
+    this.topic = options.topic
+    this.partition = options.partition
+    this.#identity = options.identity
+    this.#batchBytesMax = options.batchBytesMax
+    this.#pool = options.pool
+    this.#listener = options.listener
+  }
+
+  /** Bytes held: in flight, waiting and open. */
+  get bufferedBytes(): number {
+    return this.#closedBytes + (this.#open?.length ?? 0)
+  }
+
+  get isClosed(): boolean {
+    return this.#isClosed
+  }
+
+  /** Everything handed to it is acknowledged. */
+  get isIdle(): boolean {
+    return this.#batches.length === 0
+  }
+
+  /** Whether `take` would give a batch. */
+  get canSend(): boolean {
+    if (this.#isClosed || this.#hasFailed || this.#inFlight >= IN_FLIGHT_BATCHES_MAX) return false
+    const next = this.#batches[this.#firstUnsent()]
+    return next !== undefined && (next.state === 'ready' || next.records + (next.builder?.recordCount ?? 0) > 0)
+  }
+
+  builderFor(codec: Codec, recordBytes: number, expectedBytes: number): BatchBuilder {
+    const open = this.#open
+    if (open !== undefined && open.codec === codec && open.length + recordBytes <= this.#bytesMax(codec)) {
+      open.ensure(recordBytes)
+      return open
+    }
+    return this.#begin(codec, recordBytes, expectedBytes)
+  }
+
+  /**
+   * The source has been read up to this offset: what lies between the last record handed over and it (markers, aborted
+   * or looped records, compaction's holes) needs no acknowledgement of its own.
+   */
+  advance(nextSourceOffset: number): void {
+    const last = this.#batches.at(-1)
+    if (last === undefined) this.#listener.progressed(nextSourceOffset)
+    else last.nextSourceOffset = nextSourceOffset
+  }
+
+  /** The next batch to send, finished and stamped, or `undefined` where the window is full or nothing waits. */
+  take(): OutgoingBatch | undefined {
+    if (!this.canSend) return undefined
+    const batch = this.#batches[this.#firstUnsent()]!
+    if (batch.state === 'open') this.#seal(batch)
+    batch.state = 'sent'
+    this.#inFlight++
+    return batch as OutgoingBatch
+  }
+
+  /**
+   * What became of a batch that `take` gave.
+   * @param error `NONE`, Kafka's name of the error, or one of ClusterError's own codes
+   * @returns whether failed batches wait to be sent again: call `retry` after a pause
+   */
+  settle(outgoing: OutgoingBatch, error: string, message: string | null, baseOffset: number): { retryDue: boolean } {
+    const batch = outgoing as PendingBatch
+    this.#inFlight--
+    if (this.#isClosed) {
+      batch.sealed?.release()
+      return { retryDue: false }
+    }
+    const outcome = produceOutcome(error, this.#hasFailed)
+    if (outcome === 'acknowledged') {
+      batch.state = 'acknowledged'
+      this.#listener.acknowledged({
+        records: batch.records,
+        bytes: batch.sealed!.bytes.length,
+        lastDestinationOffset: baseOffset >= 0 ? baseOffset + batch.records - 1 : undefined,
+        timestamps: batch.timestamps,
+        timestampCounts: batch.timestampCounts
+      })
+      this.#dropAcknowledged()
+    } else if (outcome === 'retry') {
+      batch.state = 'failed'
+      this.#hasFailed = true
+    } else {
+      const { firstSourceOffset, records } = batch
+      const bytes = batch.sealed!.bytes.length
+      batch.sealed!.release()
+      batch.sealed = undefined
+      this.close()
+      this.#listener.failed({ outcome, error, message, firstSourceOffset, records, bytes })
+      return { retryDue: false }
+    }
+    return { retryDue: this.#hasFailed && this.#inFlight === 0 }
+  }
+
+  /** Makes what failed ready to be sent again. Only when `settle` said so. */
+  retry(): void {
+    for (const batch of this.#batches) if (batch.state === 'failed') batch.state = 'ready'
+    this.#hasFailed = false
+  }
+
+  /** Gives up all that is not in flight; what is in flight may still arrive, but nobody hears of it. */
+  close(): void {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    for (const batch of this.#batches) {
+      batch.builder?.discard()
+      // The bytes of a batch in flight are still being sent from: `settle` gives them back.
+      if (batch.state !== 'sent') batch.sealed?.release()
+    }
+    this.#batches = []
+    this.#open = undefined
+    this.#openBatch = undefined
+    this.#closedBytes = 0
+  }
+
+  #bytesMax(codec: Codec): number {
+    // What does not compress grows a little by the codec's framing.
+    return codec === Codec.none ? this.#batchBytesMax : Math.floor(this.#batchBytesMax * 0.98) - 1024
+  }
+
+  #begin(codec: Codec, recordBytes: number, expectedBytes: number): BatchBuilder {
+    this.#finishOpen()
+    const capacityBytes = Math.max(Math.min(expectedBytes + 61, this.#bytesMax(codec)), recordBytes + 61)
+    const builder = new BatchBuilder(this.#pool, codec, capacityBytes)
+    this.#open = builder
+    this.#openBatch = {
+      builder,
+      sealed: undefined,
+      state: 'open',
+      records: 0,
+      firstSourceOffset: -1,
+      nextSourceOffset: -1,
+      timestamps: [],
+      timestampCounts: []
+    }
+    this.#batches.push(this.#openBatch)
+    return builder
+  }
+
+  /** No record goes into the open batch any more. */
+  #finishOpen(): void {
+    if (this.#openBatch === undefined) return
+    const builder = this.#openBatch.builder!
+    this.#openBatch.nextSourceOffset = Math.max(this.#openBatch.nextSourceOffset, builder.lastSourceOffset + 1)
+    this.#closedBytes += builder.length
+    this.#open = undefined
+    this.#openBatch = undefined
+  }
+
+  #seal(batch: PendingBatch): void {
+    if (batch === this.#openBatch) this.#finishOpen()
+    const builder = batch.builder!
+    const records = builder.recordCount
+    this.#closedBytes -= builder.length
+    batch.sealed = builder.seal({ ...this.#identity, baseSequence: this.#nextSequence })
+    this.#closedBytes += batch.sealed.bytes.length
+    this.#nextSequence = (this.#nextSequence + records) % SEQUENCE_MODULUS
+    batch.records = records
+    batch.firstSourceOffset = builder.firstSourceOffset
+    batch.timestamps = builder.timestamps
+    batch.timestampCounts = builder.timestampCounts
+    batch.builder = undefined
+  }
+
+  #firstUnsent(): number {
+    let index = 0
+    while (index < this.#batches.length) {
+      const { state } = this.#batches[index]!
+      if (state === 'open' || state === 'ready') return index
+      index++
+    }
+    return index
+  }
+
+  /** Progress follows the oldest batch: a later one acknowledged early waits here for those before it. */
+  #dropAcknowledged(): void {
+    let dropped = 0
+    let nextSourceOffset = -1
+    while (this.#batches[dropped]?.state === 'acknowledged') {
+      const batch = this.#batches[dropped]!
+      nextSourceOffset = batch.nextSourceOffset
+      this.#closedBytes -= batch.sealed!.bytes.length
+      batch.sealed!.release()
+      dropped++
+    }
+    if (dropped === 0) return
+    this.#batches.splice(0, dropped)
+    this.#listener.progressed(nextSourceOffset)
+  }
+}

@@ -1,0 +1,198 @@
+import type { FetchedPartition } from '../cluster/fetch.ts'
+import type { ProducerIdentity } from '../cluster/transactions.ts'
+import {
+  type AcknowledgedBatch,
+  PartitionWriter,
+  type WriteFailure,
+  type WriterListener
+} from '../destination/partition-writer.ts'
+import { batchesIn } from '../records/batch.ts'
+import { Rewriter } from '../rewrite/rewriter.ts'
+import type { FetchTarget } from '../source/source-reader.ts'
+import type { FlowContext } from './flow-mirror.ts'
+import { diverged, type Halt, haltFor, haltForSource } from './halt.ts'
+import type { Assignment, Progress } from './messages.ts'
+
+/** How an attempt ended. */
+export type AttemptEnd =
+  | { readonly kind: 'released' }
+  /** Fence and find the end again: what comes next is not where it was thought to be. */
+  | { readonly kind: 'resume'; readonly error: string }
+  | { readonly kind: 'write-failed'; readonly failure: WriteFailure }
+  | { readonly kind: 'halted'; readonly halt: Halt }
+
+export interface AttemptListener {
+  progressed(progress: Progress): void
+  acknowledged(batch: AcknowledgedBatch): void
+  looped(records: number): void
+  sourceEndSeen(endOffset: number): void
+}
+
+/** What is fetched but not acknowledged is bounded per partition, so that one slow leader can't take all the memory. */
+const BUFFERED_BYTES_MAX = 4 * 1024 * 1024
+/** How long records that are here already may take to arrive when the source has lost what follows them. */
+const DRAIN_BEFORE_RESUME_MS = 30_000
+
+/**
+ * One pass of mirroring a partition from a known position under a known identity: source bytes come in through
+ * FetchTarget, acknowledgements come back through WriterListener. It ends once and is then done for.
+ */
+export class Attempt implements FetchTarget, WriterListener {
+  readonly topic: string
+  readonly partition: number
+  readonly topicId: string
+  readonly #flow: FlowContext
+  readonly #listener: AttemptListener
+  readonly #rewriter: Rewriter
+  readonly #writer: PartitionWriter
+  readonly #ended = Promise.withResolvers<AttemptEnd>()
+  #progress: Progress
+  fetchOffset: number
+  /** Behind `fetchOffset` by what was received but not rewritten yet. */
+  #processedOffset: number
+  lastFetchedEpoch = -1
+  isOpen = true
+  /** Received, not yet rewritten. */
+  #unprocessedBytes = 0
+  #idle: (() => void) | undefined
+
+  constructor(
+    flow: FlowContext,
+    assignment: Assignment,
+    identity: ProducerIdentity,
+    progress: Progress,
+    batchBytesMax: number,
+    listener: AttemptListener
+  ) {
+    this.topic = assignment.topic
+    this.partition = assignment.partition
+    this.topicId = assignment.topicId
+    this.fetchOffset = progress.nextSourceOffset
+    this.#processedOffset = progress.nextSourceOffset
+    this.#flow = flow
+    this.#progress = progress
+    this.#listener = listener
+    this.#rewriter = new Rewriter({
+      sourceAlias: flow.source.alias,
+      destinationAlias: flow.destination.alias,
+      topic: assignment.topic,
+      partition: assignment.partition,
+      codec: flow.codec
+    })
+    this.#writer = new PartitionWriter({
+      topic: assignment.destinationTopic,
+      partition: assignment.partition,
+      identity,
+      batchBytesMax,
+      pool: flow.pool,
+      listener: this
+    })
+  }
+
+  /** Mirrors until something ends it. */
+  run(): Promise<AttemptEnd> {
+    this.#flow.reader.add(this)
+    return this.#ended.promise
+  }
+
+  get bufferedBytes(): number {
+    return this.#unprocessedBytes + this.#writer.bufferedBytes
+  }
+
+  get hasRoom(): boolean {
+    return this.isOpen && this.bufferedBytes < BUFFERED_BYTES_MAX
+  }
+
+  /** Stops reading and waits until all that was read is acknowledged, or the time is over. */
+  async drain(drainMs: number): Promise<void> {
+    this.#stopReading()
+    if (this.#writer.isIdle) return
+    const idle = Promise.withResolvers<void>()
+    this.#idle = idle.resolve
+    const timer = setTimeout(idle.resolve, drainMs)
+    await idle.promise
+    clearTimeout(timer)
+  }
+
+  /** Gives up whatever is not acknowledged. */
+  close(): void {
+    this.#end({ kind: 'released' })
+  }
+
+  received(fetched: FetchedPartition): void {
+    this.#listener.sourceEndSeen(fetched.lastStableOffset)
+    if (fetched.divergingEndOffset !== undefined) {
+      const halt = diverged(`${this.topic}-${this.partition}`, fetched.divergingEndOffset, this.fetchOffset)
+      this.#end({ kind: 'halted', halt })
+      return
+    }
+    this.#unprocessedBytes += fetched.records.length
+    try {
+      for (const batch of batchesIn(fetched.records)) {
+        this.fetchOffset = Math.max(this.fetchOffset, batch.lastOffset + 1)
+        this.lastFetchedEpoch = batch.leaderEpoch
+      }
+    } catch {
+      // `process` meets the same bytes and says what is wrong with them, after what comes before them.
+    }
+  }
+
+  process(fetched: FetchedPartition): void {
+    this.#unprocessedBytes -= fetched.records.length
+    try {
+      const { loopedRecords, nextOffset } = this.#rewriter.rewrite(
+        fetched.records,
+        this.#processedOffset,
+        fetched.abortedTransactions,
+        this.#writer
+      )
+      if (loopedRecords > 0) this.#listener.looped(loopedRecords)
+      this.#processedOffset = nextOffset
+      this.#writer.advance(nextOffset)
+      this.#flow.dispatcher.offer(this.#writer)
+    } catch (error) {
+      this.#end({ kind: 'halted', halt: haltFor(error) })
+    }
+  }
+
+  refused(error: string): void {
+    if (error === 'OFFSET_OUT_OF_RANGE') {
+      // What is here already must not be given up: the source may not have it any more.
+      void this.drain(DRAIN_BEFORE_RESUME_MS).then(() => this.#end({ kind: 'resume', error }))
+      return
+    }
+    this.#end({ kind: 'halted', halt: haltForSource(this.topic, error) })
+  }
+
+  progressed(nextSourceOffset: number): void {
+    this.#progress = { ...this.#progress, nextSourceOffset, leaderEpoch: this.lastFetchedEpoch }
+    this.#listener.progressed(this.#progress)
+    if (this.#writer.isIdle) this.#idle?.()
+    this.#flow.reader.wake()
+  }
+
+  acknowledged(batch: AcknowledgedBatch): void {
+    if (batch.lastDestinationOffset !== undefined) {
+      this.#progress = { ...this.#progress, destinationOffset: batch.lastDestinationOffset }
+    }
+    this.#listener.acknowledged(batch)
+  }
+
+  failed(failure: WriteFailure): void {
+    if (failure.outcome === 'resume') this.#end({ kind: 'resume', error: failure.error })
+    else this.#end({ kind: 'write-failed', failure })
+  }
+
+  #stopReading(): void {
+    this.isOpen = false
+    this.#flow.reader.remove(this)
+  }
+
+  #end(end: AttemptEnd): void {
+    this.#stopReading()
+    this.#writer.close()
+    this.#idle?.()
+    this.#ended.resolve(end)
+    this.#flow.reader.wake()
+  }
+}

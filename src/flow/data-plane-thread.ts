@@ -1,0 +1,55 @@
+/** The entry of a data-plane thread: every flow's partitions that were given to it, and nothing of the control plane. */
+import { parentPort, workerData } from 'node:worker_threads'
+import { loadConfig } from '../config/load.ts'
+import { FlowMirror } from './flow-mirror.ts'
+import type { FromThread, LogLevel, ToThread } from './messages.ts'
+
+/** How often the main thread hears of progress. */
+const REPORT_INTERVAL_MS = 250
+
+if (parentPort === null) throw new Error('this file is the entry of a worker thread')
+const port = parentPort
+const { clientId } = workerData as { clientId: string }
+// Read from the environment again, not handed over: secrets are functions, which no message can carry.
+const config = loadConfig(process.env)
+const log = (level: LogLevel, message: string, fields: Readonly<Record<string, unknown>>) =>
+  post({ kind: 'log', level, message, fields })
+const flows = config.flows.map((flow, index) => new FlowMirror(index, flow, config, clientId, log))
+const reporting = setInterval(report, REPORT_INTERVAL_MS)
+
+port.on('message', (message: ToThread) => {
+  switch (message.kind) {
+    case 'assign':
+      void flows[message.flow]!.assign(message.assignments)
+      return
+    case 'release':
+      void release(message)
+      return
+    case 'batch-limit':
+      flows[message.flow]!.setBatchLimit(message.destinationTopic, message.bytes)
+      return
+    case 'stop':
+      void stop()
+  }
+})
+
+async function release({ flow, id, partitions, drainMs }: Extract<ToThread, { kind: 'release' }>): Promise<void> {
+  const progress = await flows[flow]!.release(partitions, drainMs)
+  report()
+  post({ kind: 'released', flow, id, progress })
+}
+
+async function stop(): Promise<void> {
+  clearInterval(reporting)
+  await Promise.all(flows.map(flow => flow.close()))
+  report()
+  port.close()
+}
+
+function report(): void {
+  post({ kind: 'report', flows: flows.map(flow => flow.takeReport()) })
+}
+
+function post(message: FromThread): void {
+  port.postMessage(message)
+}

@@ -1,0 +1,122 @@
+import { Worker } from 'node:worker_threads'
+import type { LogSink } from './flow-mirror.ts'
+import type { Assignment, FlowReport, FromThread, PartitionKey, Progress, ToThread } from './messages.ts'
+
+/** How far each released partition got. */
+export type Released = (PartitionKey & { readonly progress: Progress | undefined })[]
+
+/** A thread that has not reported for this long is stuck. */
+const SILENT_THREAD_MS = 15_000
+const STOP_TIMEOUT_MS = 5_000
+
+/** The data-plane threads of a worker, seen from the main thread. */
+export class DataPlane {
+  readonly #threads: Worker[] = []
+  readonly #heardAtMs: number[] = []
+  readonly #releases = new Map<number, (released: Released) => void>()
+  readonly #onReport: (report: FlowReport) => void
+  readonly #log: LogSink
+  #nextReleaseId = 0
+  #isStopping = false
+
+  /**
+   * @param onReport called for each flow several times a second
+   * @param onCrash a thread ended by itself: partitions stand still, so the worker should end and be started again
+   */
+  constructor(
+    threads: number,
+    clientId: string,
+    log: LogSink,
+    onReport: (report: FlowReport) => void,
+    onCrash: (error: Error) => void
+  ) {
+    this.#log = log
+    this.#onReport = onReport
+    for (let index = 0; index < threads; index++) {
+      const thread = new Worker(new URL('./data-plane-thread.ts', import.meta.url), {
+        workerData: { clientId },
+        name: `data-plane-${index}`
+      })
+      thread.on('message', (message: FromThread) => this.#receive(index, message))
+      thread.on('error', onCrash)
+      thread.on('exit', code => {
+        if (!this.#isStopping) onCrash(new Error(`data-plane thread ${index} ended with code ${code}`))
+      })
+      this.#threads.push(thread)
+      this.#heardAtMs.push(performance.now())
+    }
+  }
+
+  /** Whether every thread turns. */
+  get live(): { readonly ok: boolean; readonly reason: string | null } {
+    const nowMs = performance.now()
+    const silent = this.#heardAtMs.findIndex(heardAtMs => nowMs - heardAtMs > SILENT_THREAD_MS)
+    return silent < 0
+      ? { ok: true, reason: null }
+      : { ok: false, reason: `data-plane thread ${silent} has been silent for over ${SILENT_THREAD_MS / 1000} s` }
+  }
+
+  assign(flow: number, assignments: readonly Assignment[]): void {
+    for (const [thread, own] of Map.groupBy(assignments, assignment => this.#threadOf(assignment))) {
+      this.#send(thread, { kind: 'assign', flow, assignments: own })
+    }
+  }
+
+  /** Drains and lets go; resolves to how far each partition got. */
+  async release(flow: number, partitions: readonly PartitionKey[], drainMs: number): Promise<Released> {
+    const released = await Promise.all(
+      [...Map.groupBy(partitions, partition => this.#threadOf(partition))].map(([thread, own]) => {
+        const id = this.#nextReleaseId++
+        const { promise, resolve } = Promise.withResolvers<Released>()
+        this.#releases.set(id, resolve)
+        this.#send(thread, { kind: 'release', flow, id, partitions: own, drainMs })
+        return promise
+      })
+    )
+    return released.flat()
+  }
+
+  setBatchLimit(flow: number, destinationTopic: string, bytes: number): void {
+    for (const thread of this.#threads.keys())
+      this.#send(thread, { kind: 'batch-limit', flow, destinationTopic, bytes })
+  }
+
+  async stop(): Promise<void> {
+    this.#isStopping = true
+    await Promise.all(
+      this.#threads.map(async (thread, index) => {
+        const exited = new Promise<void>(resolve => thread.once('exit', () => resolve()))
+        this.#send(index, { kind: 'stop' })
+        const timer = setTimeout(() => void thread.terminate(), STOP_TIMEOUT_MS)
+        await exited
+        clearTimeout(timer)
+      })
+    )
+  }
+
+  /** A partition always goes to the same thread. */
+  #threadOf({ topic, partition }: PartitionKey): number {
+    let hash = partition
+    for (let i = 0; i < topic.length; i++) hash = (hash * 31 + topic.charCodeAt(i)) | 0
+    return Math.abs(hash % this.#threads.length)
+  }
+
+  #send(thread: number, message: ToThread): void {
+    this.#threads[thread]!.postMessage(message)
+  }
+
+  #receive(thread: number, message: FromThread): void {
+    this.#heardAtMs[thread] = performance.now()
+    switch (message.kind) {
+      case 'report':
+        for (const report of message.flows) this.#onReport(report)
+        return
+      case 'released':
+        this.#releases.get(message.id)?.([...message.progress])
+        this.#releases.delete(message.id)
+        return
+      case 'log':
+        this.#log(message.level, message.message, message.fields)
+    }
+  }
+}

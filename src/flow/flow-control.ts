@@ -1,0 +1,269 @@
+/**
+ * The control side of one flow, in the main thread: which topics, which partitions of them are ours, who of the data
+ * plane mirrors them, and how far the group knows we are.
+ *
+ *     catalog (every refresh interval) ──▶ subscribe ──▶ group ──assigned──▶ committed progress ──▶ data plane
+ *                                                          │                                         │ reports
+ *                                                          └──revoked──▶ drain ──▶ commit ◀──────────┘
+ */
+import { Cluster } from '../cluster/cluster.ts'
+import { GroupMember } from '../cluster/group-member.ts'
+import type { TopicPartition } from '../cluster/offsets.ts'
+import { Backoff, pause } from '../cluster/retry.ts'
+import { TopicAdmin } from '../cluster/topic-admin.ts'
+import type { Config, FlowConfig } from '../config/types.ts'
+import type { Metrics } from '../observe/metrics.ts'
+import type { FlowStatus } from '../observe/status.ts'
+import type { DataPlane, Released } from './data-plane.ts'
+import { FlowLedger } from './flow-ledger.ts'
+import type { LogSink } from './flow-mirror.ts'
+import type { Assignment, FlowReport } from './messages.ts'
+import { fromCommit, toCommit } from './progress-metadata.ts'
+import { TopicCatalog } from './topic-catalog.ts'
+
+const COMMIT_INTERVAL_MS = 3_000
+/** What is in flight gets this long in a rebalance; the rest is copied by the next owner. */
+const DRAIN_MS = 5_000
+const RETRY_FIRST_MS = 500
+const RETRY_MAX_MS = 15_000
+
+export interface FlowControlOptions {
+  readonly index: number
+  readonly flow: FlowConfig
+  readonly config: Config
+  readonly clientId: string
+  readonly dataPlane: DataPlane
+  readonly metrics: Metrics
+  readonly log: LogSink
+}
+
+export class FlowControl {
+  readonly #options: FlowControlOptions
+  readonly #log: LogSink
+  readonly #source: Cluster
+  readonly #destination: Cluster
+  readonly #sourceAdmin: TopicAdmin
+  readonly #destinationAdmin: TopicAdmin
+  readonly #catalog: TopicCatalog
+  readonly #ledger: FlowLedger
+  readonly #stopping = new AbortController()
+  #member: GroupMember | undefined
+  #subscribed = ''
+  #running: Promise<void> | undefined
+  #committing: Promise<void> = Promise.resolve()
+  /** What is still missing before this flow can mirror; `null` when nothing is. */
+  #notReadyReason: string | null = 'the clusters have not answered yet'
+  #isJoined = false
+  #loading = 0
+
+  constructor(options: FlowControlOptions) {
+    this.#options = options
+    const { flow, config, clientId } = options
+    const flowFields = { source: flow.source.alias, destination: flow.destination.alias }
+    this.#log = (level, message, fields) => options.log(level, message, { ...flowFields, ...fields })
+    this.#source = new Cluster(flow.source, clientId)
+    this.#destination = new Cluster(flow.destination, clientId)
+    this.#sourceAdmin = new TopicAdmin(flow.source, clientId)
+    this.#destinationAdmin = new TopicAdmin(flow.destination, clientId)
+    this.#catalog = new TopicCatalog(
+      config,
+      {
+        source: this.#source,
+        destination: this.#destination,
+        sourceAdmin: this.#sourceAdmin,
+        destinationAdmin: this.#destinationAdmin
+      },
+      this.#log
+    )
+    this.#ledger = new FlowLedger(flow, options.metrics)
+  }
+
+  get notReadyReason(): string | null {
+    if (this.#notReadyReason !== null) return this.#notReadyReason
+    if (!this.#isJoined) return `group ${this.#options.flow.groupId} has not been joined yet`
+    return this.#loading > 0 ? 'progress is being loaded' : null
+  }
+
+  get status(): FlowStatus {
+    return this.#ledger.status(performance.now())
+  }
+
+  start(): void {
+    this.#running = Promise.all([this.#watchTopics(), this.#commitRegularly()]).then(() => {})
+  }
+
+  /** News from a data-plane thread. */
+  receive(report: FlowReport): void {
+    this.#ledger.receive(report, performance.now())
+  }
+
+  /** Drains, commits and leaves the group. */
+  async stop(): Promise<void> {
+    this.#stopping.abort()
+    await this.#running
+    await this.#member?.close()
+    await Promise.all([
+      this.#source.close(),
+      this.#destination.close(),
+      this.#sourceAdmin.close(),
+      this.#destinationAdmin.close()
+    ])
+  }
+
+  /** Keeps the catalog true and the subscription with it, for as long as the flow runs. */
+  async #watchTopics(): Promise<void> {
+    const signal = this.#stopping.signal
+    const backoff = new Backoff(RETRY_FIRST_MS, RETRY_MAX_MS)
+    while (!signal.aborted) {
+      let pauseMs = this.#options.config.refreshIntervalMs
+      try {
+        await this.#refresh()
+        this.#notReadyReason = null
+        backoff.reset()
+      } catch (error) {
+        const reason = messageOf(error)
+        // A worker that has been ready stays so: what it mirrors does not depend on this.
+        if (this.#member === undefined) this.#notReadyReason = reason
+        this.#log('warn', 'looking for topics failed, trying again', { error: reason })
+        pauseMs = Math.min(backoff.nextMs(), pauseMs)
+      }
+      await pause(pauseMs, signal)
+    }
+  }
+
+  async #refresh(): Promise<void> {
+    await this.#catalog.refresh()
+    this.#member ??= await this.#join()
+    const topics = [...this.#catalog.topics.keys()].sort()
+    for (const { destinationTopic, batchBytesMax } of this.#catalog.topics.values()) {
+      this.#options.dataPlane.setBatchLimit(this.#options.index, destinationTopic, batchBytesMax)
+    }
+    if (topics.join() === this.#subscribed) return
+    this.#subscribed = topics.join()
+    this.#log('info', 'topics selected', { topics: topics.length })
+    if (topics.length > 0) this.#member.subscribe(topics)
+    else this.#isJoined = true
+  }
+
+  async #join(): Promise<GroupMember> {
+    const { flow, config, clientId } = this.#options
+    const member = new GroupMember({
+      cluster: flow.source,
+      groupId: flow.groupId,
+      groupProtocol: config.groupProtocol,
+      metadataRefreshMs: config.refreshIntervalMs,
+      clientId,
+      listener: {
+        assigned: partitions => void this.#assigned(partitions),
+        revoked: (partitions, isLost) => this.#revoked(partitions, isLost),
+        troubled: error => this.#log('warn', 'the group coordinator is in trouble', { error: error.message })
+      }
+    })
+    await member.connect()
+    return member
+  }
+
+  async #assigned(partitions: readonly TopicPartition[]): Promise<void> {
+    this.#isJoined = true
+    this.#options.metrics.countRebalance(this.#ledger.labels)
+    this.#log('info', 'partitions assigned', { partitions: partitions.length })
+    this.#ledger.own(partitions)
+    this.#loading++
+    const backoff = new Backoff(RETRY_FIRST_MS, RETRY_MAX_MS)
+    try {
+      let waiting = partitions
+      while (waiting.length > 0 && !this.#stopping.signal.aborted) {
+        try {
+          waiting = await this.#handOver(waiting)
+          if (waiting.length === 0) return
+          // The group's leader knew of a topic or partition before us, or the destination could not be prepared.
+          await pause(backoff.nextMs(), this.#stopping.signal)
+          await this.#catalog.refresh()
+        } catch (error) {
+          this.#log('warn', 'loading progress failed, trying again', { error: messageOf(error) })
+          await pause(backoff.nextMs(), this.#stopping.signal)
+        }
+        waiting = waiting.filter(partition => this.#ledger.owns(partition))
+      }
+    } finally {
+      this.#loading--
+    }
+  }
+
+  /** Gives partitions to the data plane with their committed progress; returns those the catalog does not know yet. */
+  async #handOver(partitions: readonly TopicPartition[]): Promise<TopicPartition[]> {
+    const known = partitions.filter(({ topic, partition }) => {
+      const found = this.#catalog.topics.get(topic)
+      return found !== undefined && partition < found.partitions
+    })
+    const committed = await this.#member!.committed(known)
+    const progress = new Map(committed.map(commit => [keyOf(commit), fromCommit(commit)]))
+    const assignments: Assignment[] = []
+    for (const key of known) {
+      if (!this.#ledger.owns(key)) continue
+      const { topicId, destinationTopic, batchBytesMax } = this.#catalog.topics.get(key.topic)!
+      assignments.push({ ...key, topicId, destinationTopic, batchBytesMax, progress: progress.get(keyOf(key)) })
+    }
+    this.#options.dataPlane.assign(this.#options.index, assignments.map(plain))
+    return partitions.filter(partition => !known.includes(partition))
+  }
+
+  async #revoked(partitions: readonly TopicPartition[], isLost: boolean): Promise<void> {
+    this.#options.metrics.countRebalance(this.#ledger.labels)
+    this.#log(isLost ? 'warn' : 'info', isLost ? 'partitions lost' : 'partitions revoked', {
+      partitions: partitions.length
+    })
+    this.#ledger.disown(partitions)
+    const released = await this.#options.dataPlane.release(this.#options.index, partitions, isLost ? 0 : DRAIN_MS)
+    if (!isLost) await this.#commitReleased(released)
+    this.#ledger.forget(partitions)
+  }
+
+  async #commitReleased(released: Released): Promise<void> {
+    const commits = released.flatMap(({ progress, ...key }) =>
+      progress === undefined ? [] : [toCommit(key, progress)]
+    )
+    try {
+      await this.#committing
+      await this.#member!.commit(commits)
+    } catch (error) {
+      // Nothing is lost by it: the next owner reads the destination log.
+      this.#log('warn', 'committing progress at the hand-over failed', { error: messageOf(error) })
+    }
+  }
+
+  async #commitRegularly(): Promise<void> {
+    const signal = this.#stopping.signal
+    while (!signal.aborted) {
+      await pause(COMMIT_INTERVAL_MS, signal)
+      this.#committing = this.#commitChanged()
+      await this.#committing
+    }
+  }
+
+  async #commitChanged(): Promise<void> {
+    const changed = this.#ledger.takeUncommitted()
+    if (changed.length === 0 || this.#member === undefined) return
+    try {
+      await this.#member.commit(changed.map(({ progress, ...key }) => toCommit(key, progress)))
+    } catch (error) {
+      this.#ledger.putBack(changed)
+      this.#options.metrics.countRetry(this.#ledger.labels, 'commit')
+      this.#log('debug', 'committing progress failed, trying again', { error: messageOf(error) })
+    }
+  }
+}
+
+/** Without what librdkafka adds to a topic partition. */
+function plain(assignment: Assignment): Assignment {
+  const { topic, partition, topicId, destinationTopic, batchBytesMax, progress } = assignment
+  return { topic, partition, topicId, destinationTopic, batchBytesMax, progress }
+}
+
+function keyOf({ topic, partition }: TopicPartition): string {
+  return `${partition}/${topic}`
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}

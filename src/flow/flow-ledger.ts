@@ -1,0 +1,159 @@
+import type { TopicPartition } from '../cluster/offsets.ts'
+import type { FlowConfig } from '../config/types.ts'
+import type { Metrics } from '../observe/metrics.ts'
+import type { FlowStatus, PartitionStatus } from '../observe/status.ts'
+import type { FlowReport, PartitionReport, Progress } from './messages.ts'
+
+/** Rates are over about this long. */
+const RATE_WINDOW_MS = 5_000
+
+interface Uncommitted extends TopicPartition {
+  readonly progress: Progress
+}
+
+/** What the main thread knows of a flow's partitions from the data plane's reports. */
+export class FlowLedger {
+  readonly labels: { readonly source: string; readonly destination: string }
+  readonly #groupId: string
+  readonly #metrics: Metrics
+  /** Owned partitions, with the newest report of each once there is one. */
+  readonly #owned = new Map<string, TopicPartition & { report: PartitionReport | undefined }>()
+  readonly #uncommitted = new Map<string, Uncommitted>()
+  /** What was acknowledged lately, oldest first. */
+  readonly #acknowledged: { atMs: number; records: number; bytes: number }[] = []
+
+  constructor(flow: FlowConfig, metrics: Metrics) {
+    this.labels = { source: flow.source.alias, destination: flow.destination.alias }
+    this.#groupId = flow.groupId
+    this.#metrics = metrics
+  }
+
+  own(partitions: readonly TopicPartition[]): void {
+    for (const { topic, partition } of partitions) {
+      this.#owned.set(keyOf({ topic, partition }), { topic, partition, report: undefined })
+    }
+  }
+
+  owns(partition: TopicPartition): boolean {
+    return this.#owned.has(keyOf(partition))
+  }
+
+  disown(partitions: readonly TopicPartition[]): void {
+    for (const partition of partitions) this.#owned.delete(keyOf(partition))
+  }
+
+  /** Their progress is not ours to commit any more. */
+  forget(partitions: readonly TopicPartition[]): void {
+    for (const partition of partitions) if (!this.owns(partition)) this.#uncommitted.delete(keyOf(partition))
+  }
+
+  receive(report: FlowReport, nowMs: number): void {
+    let records = 0
+    let bytes = 0
+    for (const partition of report.partitions) {
+      this.#metrics.countPartition(
+        { ...this.labels, topic: partition.topic, partition: partition.partition },
+        partition.counts
+      )
+      records += partition.counts.records
+      bytes += partition.counts.bytes
+      this.#note(partition)
+    }
+    this.#metrics.addLatencies(this.labels, report.latencyCounts, report.latencySumSeconds)
+    for (let i = 0; i < report.fenced; i++) this.#metrics.countFenced(this.labels)
+    for (const [operation, count] of Object.entries(report.retries)) {
+      for (let i = 0; i < count; i++) this.#metrics.countRetry(this.labels, operation)
+    }
+    this.#acknowledged.push({ atMs: nowMs, records, bytes })
+    while (this.#acknowledged[0]!.atMs < nowMs - RATE_WINDOW_MS) this.#acknowledged.shift()
+  }
+
+  /** Progress that the group has not been told yet. */
+  takeUncommitted(): Uncommitted[] {
+    const taken = [...this.#uncommitted.values()]
+    this.#uncommitted.clear()
+    return taken
+  }
+
+  /** A commit failed: what has not moved on since is due again. */
+  putBack(uncommitted: readonly Uncommitted[]): void {
+    for (const entry of uncommitted) {
+      const key = keyOf(entry)
+      if (this.#owned.has(key) && !this.#uncommitted.has(key)) this.#uncommitted.set(key, entry)
+    }
+  }
+
+  status(nowMs: number): FlowStatus {
+    const partitions = [...this.#owned.values()].map(statusOf)
+    const sinceMs = nowMs - RATE_WINDOW_MS
+    const recent = this.#acknowledged.filter(({ atMs }) => atMs >= sinceMs)
+    const perSecond = (sum: number) => Math.round((sum * 1000) / RATE_WINDOW_MS)
+    return {
+      ...this.labels,
+      groupId: this.#groupId,
+      partitions,
+      exposure: {
+        records: sumKnown(partitions.map(({ lagRecords }) => lagRecords)),
+        seconds: maxKnown(partitions.map(({ lagSeconds }) => lagSeconds))
+      },
+      rates: {
+        recordsPerSecond: perSecond(recent.reduce((sum, { records }) => sum + records, 0)),
+        bytesPerSecond: perSecond(recent.reduce((sum, { bytes }) => sum + bytes, 0))
+      }
+    }
+  }
+
+  #note(report: PartitionReport): void {
+    const key = keyOf(report)
+    const owned = this.#owned.get(key)
+    if (owned === undefined) return
+    const before = owned.report?.progress
+    owned.report = report
+    const { topic, partition, progress } = report
+    if (progress !== undefined && progress.nextSourceOffset !== before?.nextSourceOffset) {
+      this.#uncommitted.set(key, { topic, partition, progress })
+    }
+  }
+}
+
+function statusOf({
+  topic,
+  partition,
+  report
+}: TopicPartition & { report: PartitionReport | undefined }): PartitionStatus {
+  return {
+    topic,
+    partition,
+    destinationTopic: report?.destinationTopic ?? '',
+    state: report?.state ?? 'fencing',
+    reason: report?.reason ?? null,
+    detail: report?.detail ?? null,
+    nextSourceOffset: report?.progress?.nextSourceOffset ?? null,
+    sourceEndOffset: report?.sourceEndOffset ?? null,
+    lagRecords: report?.lagRecords ?? null,
+    lagSeconds: report?.lagSeconds ?? null
+  }
+}
+
+/** `null` as soon as one is unknown: a sum of what is known would look like good news. */
+function sumKnown(values: readonly (number | null)[]): number | null {
+  let sum = 0
+  for (const value of values) {
+    if (value === null) return null
+    sum += value
+  }
+  return sum
+}
+
+function maxKnown(values: readonly (number | null)[]): number | null {
+  let max = 0
+  for (const value of values) {
+    if (value === null) return null
+    if (value > max) max = value
+  }
+  return max
+}
+
+function keyOf({ topic, partition }: TopicPartition): string {
+  return `${partition}/${topic}`
+}

@@ -1,0 +1,201 @@
+import { Cluster } from '../cluster/cluster.ts'
+import { LATEST, listOffsets } from '../cluster/offsets.ts'
+import type { Config, FlowConfig } from '../config/types.ts'
+import { Dispatcher } from '../destination/dispatcher.ts'
+import { Fence } from '../destination/fence.ts'
+import { BufferPool } from '../records/buffer-pool.ts'
+import { Codec } from '../records/codecs.ts'
+import { SourceReader } from '../source/source-reader.ts'
+import { Latencies } from './latencies.ts'
+import type { Assignment, FlowReport, LogLevel, PartitionKey, PartitionReport, Progress } from './messages.ts'
+import { PartitionMirror } from './partition-mirror.ts'
+import { Permits } from './permits.ts'
+
+/** What the partitions of a flow share. */
+export interface FlowContext {
+  readonly source: Cluster
+  readonly destination: Cluster
+  readonly delivery: Config['delivery']
+  readonly start: Config['start']
+  readonly onGap: Config['onGap']
+  /** `undefined`: each source batch's own. */
+  readonly codec: Codec | undefined
+  readonly pool: BufferPool
+  readonly reader: SourceReader
+  readonly dispatcher: Dispatcher
+  readonly fence: Fence
+  /** Fences and tail reads at a time. */
+  readonly establishing: Permits
+  readonly latencies: Latencies
+  fenced(): void
+  retrying(operation: string, error: string): void
+  log(level: LogLevel, message: string, fields: Readonly<Record<string, unknown>>): void
+}
+
+export type LogSink = (level: LogLevel, message: string, fields: Readonly<Record<string, unknown>>) => void
+
+/** What all partitions of a flow may hold, fetched and not acknowledged, before fetching stops. */
+const BUFFERED_BYTES_MAX = 64 * 1024 * 1024
+const POOL_RETAINED_BYTES_MAX = 64 * 1024 * 1024
+const ESTABLISHING_MAX = 64
+/** How often the source's end is asked for where no fetch tells it. */
+const SOURCE_END_INTERVAL_MS = 1_000
+/** A fetch loop that answered within this time speaks for all partitions it asks for. */
+const FETCH_NEWS_MAX_AGE_MS = 2_000
+/** The same kind of trouble is logged once in this time. */
+const RETRY_LOG_INTERVAL_MS = 10_000
+
+/** The part of a flow that lives in one data-plane thread: its connections, and the partitions given to it. */
+export class FlowMirror {
+  readonly #context: FlowContext
+  readonly #index: number
+  readonly #partitions = new Map<string, PartitionMirror>()
+  readonly #closing = new AbortController()
+  readonly #sourceEndTimer: NodeJS.Timeout
+  #isAskingEnds = false
+  #retries: Record<string, number> = {}
+  #fenced = 0
+  readonly #retryLoggedAtMs = new Map<string, number>()
+
+  constructor(index: number, flow: FlowConfig, config: Config, clientId: string, log: LogSink) {
+    this.#index = index
+    const signal = this.#closing.signal
+    const source = new Cluster(flow.source, clientId)
+    const destination = new Cluster(flow.destination, clientId)
+    const pool = new BufferPool(POOL_RETAINED_BYTES_MAX)
+    const retrying = (operation: string, error: string) => this.#retrying(operation, error)
+    const flowFields = { source: flow.source.alias, destination: flow.destination.alias }
+    this.#context = {
+      source,
+      destination,
+      delivery: config.delivery,
+      start: config.start,
+      onGap: config.onGap,
+      codec: config.compression === 'source' ? undefined : Codec[config.compression],
+      pool,
+      reader: new SourceReader({
+        cluster: source,
+        pool,
+        signal,
+        hasRoom: () => this.#bufferedBytes() < BUFFERED_BYTES_MAX,
+        retrying: error => retrying('fetch', error)
+      }),
+      dispatcher: new Dispatcher(
+        destination,
+        { retrying: (writer, error) => retrying('produce', `${writer.topic}-${writer.partition}: ${error}`) },
+        signal
+      ),
+      fence: new Fence(destination),
+      establishing: new Permits(ESTABLISHING_MAX),
+      latencies: new Latencies(),
+      fenced: () => {
+        this.#fenced++
+      },
+      retrying,
+      log: (level, message, fields) => log(level, message, { ...flowFields, ...fields })
+    }
+    this.#sourceEndTimer = setInterval(() => void this.#askSourceEnds(), SOURCE_END_INTERVAL_MS)
+  }
+
+  /** Begins to mirror partitions. */
+  async assign(assignments: readonly Assignment[]): Promise<void> {
+    const { source, destination } = this.#context
+    const mirrors = assignments.map(assignment => new PartitionMirror(this.#context, assignment))
+    for (const mirror of mirrors) {
+      const key = keyOf(mirror)
+      // Never two of one partition: the group hands a partition out again only after it was revoked.
+      void this.#partitions.get(key)?.release(0)
+      this.#partitions.set(key, mirror)
+    }
+    await Promise.all([
+      source.refresh([...new Set(mirrors.map(mirror => mirror.topic))]).catch(() => {}),
+      destination.refresh([...new Set(mirrors.map(mirror => mirror.destinationTopic))]).catch(() => {})
+    ])
+    for (const mirror of mirrors) void mirror.run()
+  }
+
+  /** Lets go of partitions; resolves to how far each one got. */
+  async release(
+    partitions: readonly PartitionKey[],
+    drainMs: number
+  ): Promise<(PartitionKey & { progress: Progress | undefined })[]> {
+    return Promise.all(
+      partitions.map(async ({ topic, partition }) => {
+        const key = keyOf({ topic, partition })
+        const mirror = this.#partitions.get(key)
+        const progress = await mirror?.release(drainMs)
+        if (this.#partitions.get(key) === mirror) this.#partitions.delete(key)
+        return { topic, partition, progress }
+      })
+    )
+  }
+
+  setBatchLimit(destinationTopic: string, bytes: number): void {
+    for (const mirror of this.#partitions.values()) {
+      if (mirror.destinationTopic === destinationTopic) mirror.setBatchLimit(bytes)
+    }
+  }
+
+  /** What is new since the last report. */
+  takeReport(): FlowReport {
+    const nowMs = performance.now()
+    const partitions: PartitionReport[] = []
+    for (const mirror of this.#partitions.values()) {
+      const answeredAtMs = mirror.answeredAtMs
+      if (answeredAtMs !== undefined) mirror.lag.sourceHeard(answeredAtMs)
+      const report = mirror.takeReport(nowMs)
+      if (report !== undefined) partitions.push(report)
+    }
+    const retries = this.#retries
+    const fenced = this.#fenced
+    this.#retries = {}
+    this.#fenced = 0
+    return { flow: this.#index, partitions, ...this.#context.latencies.take(), fenced, retries }
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#sourceEndTimer)
+    await Promise.all([...this.#partitions.values()].map(mirror => mirror.release(0)))
+    this.#closing.abort()
+    await Promise.all([this.#context.source.close(), this.#context.destination.close()])
+  }
+
+  #bufferedBytes(): number {
+    let bytes = 0
+    for (const mirror of this.#partitions.values()) bytes += mirror.bufferedBytes
+    return bytes
+  }
+
+  /** Fetch answers tell where a partition ends; those that are not being fetched are asked for here, so lag stays true. */
+  async #askSourceEnds(): Promise<void> {
+    if (this.#isAskingEnds) return
+    this.#isAskingEnds = true
+    try {
+      const newsSinceMs = performance.now() - FETCH_NEWS_MAX_AGE_MS
+      const silent = [...this.#partitions.values()].filter(
+        mirror => (mirror.answeredAtMs ?? 0) < newsSinceMs || mirror.lag.sourceEndOffset === undefined
+      )
+      if (silent.length === 0) return
+      const listed = await listOffsets(this.#context.source, silent, LATEST, 'read_committed')
+      const nowMs = performance.now()
+      for (const { topic, partition, offset, error } of listed) {
+        if (error === 'NONE') this.#partitions.get(keyOf({ topic, partition }))?.lag.sourceEndSeen(offset, nowMs)
+        else void this.#context.source.refreshTogether(topic)
+      }
+    } finally {
+      this.#isAskingEnds = false
+    }
+  }
+
+  #retrying(operation: string, error: string): void {
+    this.#retries[operation] = (this.#retries[operation] ?? 0) + 1
+    const nowMs = performance.now()
+    if (nowMs - (this.#retryLoggedAtMs.get(operation) ?? Number.NEGATIVE_INFINITY) < RETRY_LOG_INTERVAL_MS) return
+    this.#retryLoggedAtMs.set(operation, nowMs)
+    this.#context.log('warn', `${operation} failed, trying again`, { operation, error })
+  }
+}
+
+function keyOf({ topic, partition }: PartitionKey): string {
+  return `${partition}/${topic}`
+}

@@ -1,0 +1,88 @@
+/** What the main thread (control plane) and the data-plane threads tell each other. */
+import type { PartitionCounts } from '../observe/partition-counters.ts'
+import type { PartitionState } from '../observe/status.ts'
+
+/** Progress as it is committed to the source group: where to go on, and enough to tell whether that still makes sense. */
+export interface Progress {
+  /** All below it is acknowledged by the destination, or is nothing that goes there. */
+  readonly nextSourceOffset: number
+  /** The source topic's id when this was written. */
+  readonly topicId: string | undefined
+  /** Leader epoch of the last source batch; -1 while unknown. */
+  readonly leaderEpoch: number
+  /** Destination offset of the newest acknowledged record; `undefined` before the first one. */
+  readonly destinationOffset: number | undefined
+}
+
+/** A source partition given to a thread. */
+export interface Assignment {
+  readonly topic: string
+  readonly partition: number
+  readonly topicId: string
+  readonly destinationTopic: string
+  /** The destination topic's `max.message.bytes`. */
+  readonly batchBytesMax: number
+  /** What was committed last; `undefined` where nothing ever was. */
+  readonly progress: Progress | undefined
+}
+
+export interface PartitionKey {
+  readonly topic: string
+  readonly partition: number
+}
+
+export type ToThread =
+  | { readonly kind: 'assign'; readonly flow: number; readonly assignments: readonly Assignment[] }
+  /** Drain and let go; answered by `released` with the same id. */
+  | {
+      readonly kind: 'release'
+      readonly flow: number
+      readonly id: number
+      readonly partitions: readonly PartitionKey[]
+      /** How long what is in flight may take; 0 gives up at once (the assignment is lost, somebody else may own it). */
+      readonly drainMs: number
+    }
+  | { readonly kind: 'batch-limit'; readonly flow: number; readonly destinationTopic: string; readonly bytes: number }
+  | { readonly kind: 'stop' }
+
+/** News of one partition. */
+export interface PartitionReport extends PartitionKey {
+  readonly destinationTopic: string
+  readonly state: PartitionState
+  readonly reason: string | null
+  readonly detail: string | null
+  readonly progress: Progress | undefined
+  readonly sourceEndOffset: number | null
+  readonly lagRecords: number | null
+  readonly lagSeconds: number | null
+  /** Since the last report. */
+  readonly counts: PartitionCounts
+}
+
+export interface FlowReport {
+  readonly flow: number
+  /** Those with news since the last report. */
+  readonly partitions: readonly PartitionReport[]
+  readonly latencyCounts: Float64Array
+  readonly latencySumSeconds: number
+  readonly fenced: number
+  /** Retries by operation. */
+  readonly retries: Readonly<Record<string, number>>
+}
+
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
+
+export type FromThread =
+  | { readonly kind: 'report'; readonly flows: readonly FlowReport[] }
+  | {
+      readonly kind: 'released'
+      readonly flow: number
+      readonly id: number
+      readonly progress: readonly (PartitionKey & { readonly progress: Progress | undefined })[]
+    }
+  | {
+      readonly kind: 'log'
+      readonly level: LogLevel
+      readonly message: string
+      readonly fields: Readonly<Record<string, unknown>>
+    }

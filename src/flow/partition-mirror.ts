@@ -1,0 +1,276 @@
+/**
+ * The life of one source partition in the data plane, from its assignment to its release.
+ *
+ *                    ┌──────── contradiction: the log decides ────────┐
+ *                    ▼                                                │
+ *     assigned ─▶ fencing ──▶ resuming ──▶ mirroring ──(release)──▶ draining ──▶ released
+ *                    ▲  │         │            │
+ *        after a     │  └─────────┴────────────┴──▶ halted (reason)
+ *        growing     │                                │
+ *        pause       └────────────────────────────────┘
+ *
+ * The order is the whole of exactly-once: first no earlier owner can write any more, then the destination log says how
+ * far they got, then we go on from there. Read first and fence later, and a zombie writes in between, unseen.
+ *
+ * Each pass through fencing ends in a new Attempt with a position and a writer of its own; an old one is closed, and
+ * its late answers go nowhere.
+ */
+import { ClusterError } from '../cluster/errors.ts'
+import { Backoff, pause } from '../cluster/retry.ts'
+import type { ProducerIdentity } from '../cluster/transactions.ts'
+import { transactionalId } from '../destination/fence.ts'
+import type { WriteFailure } from '../destination/partition-writer.ts'
+import { PartitionLag } from '../lag/partition-lag.ts'
+import type { PartitionState } from '../observe/status.ts'
+import { Attempt, type AttemptEnd } from './attempt.ts'
+import type { FlowContext } from './flow-mirror.ts'
+import { type Halt, haltFor, haltForWrite, isHealable } from './halt.ts'
+import type { Assignment, PartitionReport, Progress } from './messages.ts'
+import { findResumePoint } from './resume-point.ts'
+
+const HALT_PAUSE_FIRST_MS = 5_000
+const HALT_PAUSE_MAX_MS = 300_000
+const RETRY_FIRST_MS = 100
+const RETRY_MAX_MS = 5_000
+/** Below this many bytes a batch is not split any further. */
+const BATCH_BYTES_MIN = 1024
+
+/** Errors of fencing or resuming that pass by themselves although Kafka does not call them retriable. */
+const PASSING_ERRORS = new Set([
+  'INVALID_PRODUCER_EPOCH',
+  'PRODUCER_FENCED',
+  'INVALID_PRODUCER_ID_MAPPING',
+  'INVALID_TXN_STATE'
+])
+
+export class PartitionMirror {
+  readonly #flow: FlowContext
+  readonly #assignment: Assignment
+  readonly #released = new AbortController()
+  readonly lag = new PartitionLag()
+  #state: PartitionState = 'fencing'
+  #halt: Halt | undefined
+  #attempt: Attempt | undefined
+  #progress: Progress | undefined
+  #batchBytesMax: number
+  #counts = noCounts()
+  #lastReport: PartitionReport | undefined
+
+  constructor(flow: FlowContext, assignment: Assignment) {
+    this.#flow = flow
+    this.#assignment = assignment
+    this.#progress = assignment.progress
+    this.#batchBytesMax = assignment.batchBytesMax
+  }
+
+  get topic(): string {
+    return this.#assignment.topic
+  }
+
+  get partition(): number {
+    return this.#assignment.partition
+  }
+
+  get destinationTopic(): string {
+    return this.#assignment.destinationTopic
+  }
+
+  get progress(): Progress | undefined {
+    return this.#progress
+  }
+
+  get bufferedBytes(): number {
+    return this.#attempt?.bufferedBytes ?? 0
+  }
+
+  /** When the fetch loop that asks for this partition last had an answer; `undefined` while none asks. */
+  get answeredAtMs(): number | undefined {
+    return this.#attempt && this.#flow.reader.answeredAtMs(this.#attempt)
+  }
+
+  /** Mirrors until released. Never rejects. */
+  async run(): Promise<void> {
+    const haltBackoff = new Backoff(HALT_PAUSE_FIRST_MS, HALT_PAUSE_MAX_MS)
+    const resumeBackoff = new Backoff(RETRY_FIRST_MS, RETRY_MAX_MS)
+    const signal = this.#released.signal
+    while (!signal.aborted) {
+      const before = this.#progress?.nextSourceOffset
+      const end = await this.#mirrorOnce()
+      if (end.kind === 'released' || signal.aborted) return
+      const hasMoved = this.#progress?.nextSourceOffset !== before
+      if (end.kind === 'resume') {
+        if (hasMoved) resumeBackoff.reset()
+        this.#log('warn', 'going back to the destination log to find where to go on', { error: end.error })
+        await pause(resumeBackoff.nextMs(), signal)
+        continue
+      }
+      const halt = end.kind === 'halted' ? end.halt : this.#judge(end.failure)
+      if (halt === undefined) continue
+      if (hasMoved) haltBackoff.reset()
+      this.#enterHalt(halt)
+      await (isHealable(halt) ? pause(haltBackoff.nextMs(), signal) : aborted(signal))
+    }
+  }
+
+  /** The destination topic's limit changed: it counts from the next attempt on. */
+  setBatchLimit(bytes: number): void {
+    this.#batchBytesMax = bytes
+  }
+
+  /** Lets go: reading stops at once, what is in flight may still be acknowledged within `drainMs`. */
+  async release(drainMs: number): Promise<Progress | undefined> {
+    const attempt = this.#attempt
+    if (attempt !== undefined && drainMs > 0) {
+      this.#state = 'draining'
+      await attempt.drain(drainMs)
+    }
+    this.#released.abort()
+    attempt?.close()
+    return this.#progress
+  }
+
+  /** What is new since the last report, or `undefined`. */
+  takeReport(nowMs: number): PartitionReport | undefined {
+    const lag = this.lag.at(nowMs)
+    const report: PartitionReport = {
+      topic: this.topic,
+      partition: this.partition,
+      destinationTopic: this.destinationTopic,
+      state: this.#state,
+      reason: this.#halt?.reason ?? null,
+      detail: this.#halt?.detail ?? null,
+      progress: this.#progress,
+      sourceEndOffset: this.lag.sourceEndOffset ?? null,
+      lagRecords: lag?.records ?? null,
+      lagSeconds: lag?.seconds ?? null,
+      counts: this.#counts
+    }
+    if (this.#lastReport !== undefined && isSame(report, this.#lastReport)) return undefined
+    this.#lastReport = report
+    this.#counts = noCounts()
+    return report
+  }
+
+  /** One pass: fence, find the end, mirror until something ends it. */
+  async #mirrorOnce(): Promise<AttemptEnd> {
+    const signal = this.#released.signal
+    try {
+      const identity = await this.#establish(signal)
+      if (identity === undefined || this.#progress === undefined) return { kind: 'released' }
+      this.#state = 'mirroring'
+      this.#halt = undefined
+      this.#log('debug', 'mirroring', { nextSourceOffset: this.#progress.nextSourceOffset })
+      this.#attempt = new Attempt(this.#flow, this.#assignment, identity, this.#progress, this.#batchBytesMax, {
+        progressed: progress => this.#setProgress(progress),
+        acknowledged: batch => {
+          this.#counts.records += batch.records
+          this.#counts.bytes += batch.bytes
+          this.#flow.latencies.observe(batch.timestamps, batch.timestampCounts)
+        },
+        looped: records => {
+          this.#counts.loopedRecords += records
+        },
+        sourceEndSeen: endOffset => this.lag.sourceEndSeen(endOffset, performance.now())
+      })
+      return await this.#attempt.run()
+    } catch (error) {
+      return signal.aborted ? { kind: 'released' } : { kind: 'halted', halt: haltFor(error) }
+    } finally {
+      this.#attempt = undefined
+    }
+  }
+
+  /** Fences and finds where to go on, again and again while the clusters are in trouble. */
+  async #establish(signal: AbortSignal): Promise<ProducerIdentity | undefined> {
+    const backoff = new Backoff(RETRY_FIRST_MS, RETRY_MAX_MS)
+    while (!signal.aborted) {
+      try {
+        return await this.#flow.establishing.use(async () => {
+          this.#state = 'fencing'
+          const identity = await this.#fence(signal)
+          this.#state = 'resuming'
+          await this.#resume(signal)
+          return identity
+        })
+      } catch (error) {
+        if (signal.aborted) return undefined
+        if (!(error instanceof ClusterError) || !(error.retriable || PASSING_ERRORS.has(error.code))) throw error
+        this.#flow.retrying(this.#state, `${this.topic}-${this.partition}: ${error.message}`)
+      }
+      await pause(backoff.nextMs(), signal)
+      await Promise.all([
+        this.#flow.destination.refreshTogether(this.destinationTopic),
+        this.#flow.source.refreshTogether(this.topic)
+      ])
+    }
+    return undefined
+  }
+
+  async #fence(signal: AbortSignal): Promise<ProducerIdentity> {
+    const { fence, source, destination, delivery } = this.#flow
+    if (delivery === 'at-least-once') return fence.anonymous(signal)
+    const id = transactionalId(source.alias, destination.alias, this.topic, this.partition)
+    return fence.raise(id, this.destinationTopic, this.partition, signal)
+  }
+
+  async #resume(signal: AbortSignal): Promise<void> {
+    const { progress, gap } = await findResumePoint(this.#flow, this.#assignment, this.#progress, signal)
+    if (gap !== undefined) {
+      this.#counts.gapRecords += gap.nextOffset - gap.firstOffset
+      this.#log('warn', 'source records were deleted before they were mirrored; going on behind them', {
+        firstSourceOffset: gap.firstOffset,
+        lastSourceOffset: gap.nextOffset - 1
+      })
+    }
+    this.#setProgress(progress)
+  }
+
+  #setProgress(progress: Progress): void {
+    this.#progress = progress
+    this.lag.acknowledged(progress.nextSourceOffset)
+  }
+
+  /** What to do about a write that failed for good; `undefined`: try again with smaller batches. */
+  #judge(failure: WriteFailure): Halt | undefined {
+    if (failure.outcome === 'fenced') this.#flow.fenced()
+    if (failure.outcome === 'too-large' && failure.records > 1 && this.#batchBytesMax > BATCH_BYTES_MIN) {
+      // The topic's limit is lower than what its configuration said when it was asked.
+      this.#batchBytesMax = Math.max(Math.floor(Math.min(failure.bytes, this.#batchBytesMax) / 2), BATCH_BYTES_MIN)
+      this.#log('info', 'the destination takes smaller batches only', { batchBytesMax: this.#batchBytesMax })
+      return undefined
+    }
+    return haltForWrite(this.destinationTopic, failure, this.#batchBytesMax)
+  }
+
+  #enterHalt(halt: Halt): void {
+    if (this.#halt?.reason !== halt.reason) this.#log('error', `halted: ${halt.detail}`, { reason: halt.reason })
+    this.#state = 'halted'
+    this.#halt = halt
+  }
+
+  #log(level: 'debug' | 'info' | 'warn' | 'error', message: string, fields: Record<string, unknown>): void {
+    this.#flow.log(level, message, { topic: this.topic, partition: this.partition, ...fields })
+  }
+}
+
+function noCounts() {
+  return { records: 0, bytes: 0, gapRecords: 0, duplicateRecords: 0, loopedRecords: 0 }
+}
+
+function isSame(a: PartitionReport, b: PartitionReport): boolean {
+  const { records, gapRecords, loopedRecords } = a.counts
+  return (
+    records + gapRecords + loopedRecords === 0 &&
+    a.state === b.state &&
+    a.reason === b.reason &&
+    a.progress === b.progress &&
+    a.sourceEndOffset === b.sourceEndOffset &&
+    a.lagRecords === b.lagRecords &&
+    a.lagSeconds === b.lagSeconds
+  )
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve()
+  return new Promise(resolve => signal.addEventListener('abort', () => resolve(), { once: true }))
+}

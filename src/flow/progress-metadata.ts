@@ -1,0 +1,40 @@
+import type { CommittedOffset } from '../cluster/group-member.ts'
+import type { TopicPartition } from '../cluster/offsets.ts'
+import type { Progress } from './messages.ts'
+
+/**
+ * Progress as an offset commit: the offset any lag exporter understands, and a line of JSON beside it that tells a
+ * later owner whether that offset still means the same records.
+ *
+ *     {"v":1,"topicId":"9c0e…","leaderEpoch":4,"destinationOffset":81234}
+ */
+export function toCommit({ topic, partition }: TopicPartition, progress: Progress): CommittedOffset {
+  const { topicId, leaderEpoch, destinationOffset } = progress
+  return {
+    topic,
+    partition,
+    offset: progress.nextSourceOffset,
+    metadata: JSON.stringify({ v: 1, topicId, leaderEpoch, destinationOffset })
+  }
+}
+
+/** Reads a commit back. Metadata of other tools (offsets set by hand) leaves only the offset, which then stands alone. */
+export function fromCommit({ offset, metadata }: CommittedOffset): Progress {
+  const found = parse(metadata)
+  return {
+    nextSourceOffset: offset,
+    topicId: typeof found.topicId === 'string' ? found.topicId : undefined,
+    leaderEpoch: typeof found.leaderEpoch === 'number' ? found.leaderEpoch : -1,
+    destinationOffset: typeof found.destinationOffset === 'number' ? found.destinationOffset : undefined
+  }
+}
+
+function parse(metadata: string): Record<string, unknown> {
+  try {
+    // The client library ends the string with a zero byte, as C does.
+    const parsed: unknown = JSON.parse(metadata.replace(/\0+$/, ''))
+    return typeof parsed === 'object' && parsed !== null ? (parsed as Record<string, unknown>) : {}
+  } catch {
+    return {}
+  }
+}

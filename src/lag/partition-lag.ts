@@ -1,0 +1,84 @@
+/**
+ * How far one partition's copy is behind, by observation alone: when did this worker first see that the source holds
+ * an offset, and is that offset acknowledged yet? No timestamp of a record and no clock but our own takes part, so
+ * neither skew between hosts nor odd record timestamps bend it.
+ */
+
+/** At that moment the source was first seen to end here (its last stable offset). */
+interface Observation {
+  endOffset: number
+  readonly seenAtMs: number
+}
+
+/**
+ * Observations kept while behind. When there are more, neighbours are merged keeping the earlier time, so that lag may
+ * come out a little too long but never too short.
+ */
+const OBSERVATIONS_MAX = 256
+/** Without news from the source for this long its end is not known any more. */
+const STALE_AFTER_MS = 5_000
+
+export interface Lag {
+  readonly records: number
+  readonly seconds: number
+}
+
+export class PartitionLag {
+  /** Ascending in both offset and time; the first one lies beyond what is acknowledged. */
+  #observations: Observation[] = []
+  #sourceEndOffset: number | undefined
+  #heardAtMs = Number.NEGATIVE_INFINITY
+  #nextSourceOffset: number | undefined
+
+  get sourceEndOffset(): number | undefined {
+    return this.#sourceEndOffset
+  }
+
+  /** Next source offset to be acknowledged. */
+  get nextSourceOffset(): number | undefined {
+    return this.#nextSourceOffset
+  }
+
+  /** The source said where the partition ends. */
+  sourceEndSeen(endOffset: number, nowMs: number): void {
+    this.#heardAtMs = nowMs
+    const last = this.#observations.at(-1)?.endOffset ?? this.#nextSourceOffset ?? 0
+    this.#sourceEndOffset = endOffset
+    if (endOffset <= last) return
+    if (this.#observations.length === OBSERVATIONS_MAX) this.#merge()
+    this.#observations.push({ endOffset, seenAtMs: nowMs })
+  }
+
+  /** The source was heard of and had nothing new to say of this partition. */
+  sourceHeard(nowMs: number): void {
+    if (nowMs > this.#heardAtMs) this.#heardAtMs = nowMs
+  }
+
+  /** All below this offset is acknowledged by the destination, or is nothing that goes there. */
+  acknowledged(nextSourceOffset: number): void {
+    this.#nextSourceOffset = nextSourceOffset
+    let passed = 0
+    while (passed < this.#observations.length && this.#observations[passed]!.endOffset <= nextSourceOffset) passed++
+    if (passed > 0) this.#observations.splice(0, passed)
+  }
+
+  /** `undefined` while either side is unknown, or the source has not been heard of lately. */
+  at(nowMs: number): Lag | undefined {
+    if (this.#nextSourceOffset === undefined || this.#sourceEndOffset === undefined) return undefined
+    if (nowMs - this.#heardAtMs > STALE_AFTER_MS) return undefined
+    const records = Math.max(this.#sourceEndOffset - this.#nextSourceOffset, 0)
+    const oldest = this.#observations[0]
+    return { records, seconds: records === 0 || oldest === undefined ? 0 : (nowMs - oldest.seenAtMs) / 1000 }
+  }
+
+  /** Halves the list: of each two, the earlier time and the later offset. */
+  #merge(): void {
+    const merged: Observation[] = []
+    for (let i = 0; i < this.#observations.length; i += 2) {
+      const first = this.#observations[i]!
+      const second = this.#observations[i + 1] ?? first
+      merged.push({ endOffset: second.endOffset, seenAtMs: first.seenAtMs })
+    }
+    this.#observations = merged
+  }
+}

@@ -1,0 +1,153 @@
+/** What the worker shows over HTTP: metrics, probes, its status for machines and for a person. */
+import { createHash } from 'node:crypto'
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import type { Registry } from 'prom-client'
+import type { WorkerStatus } from './status.ts'
+
+/** What the server shows, and where it listens. */
+export interface HttpOptions {
+  readonly host: string
+  /** 0: any free one. */
+  readonly port: number
+  status(): WorkerStatus
+  /** Whether the event loop and the data plane turn; must not depend on a broker. */
+  live(): { readonly ok: boolean; readonly reason: string | null }
+  readonly registry: Registry
+}
+
+export interface HttpServer {
+  readonly port: number
+  /** Stops listening and ends the connections there are. */
+  close(): Promise<void>
+}
+
+/** Starts to listen; rejects with an `HttpListenError` when it cannot. */
+export async function startHttp(options: HttpOptions): Promise<HttpServer> {
+  const server = createServer(LIMITS, (request, response) => {
+    answer(request, options)
+      .catch(internalError)
+      .then(reply => send(request, response, reply))
+  })
+  // Few clients belong here, and a stuck one must not hold a body in memory for ever.
+  server.maxConnections = 128
+  server.setTimeout(30_000)
+  await listen(server, options)
+  return {
+    port: (server.address() as AddressInfo).port,
+    async close() {
+      const closed = once(server, 'close')
+      server.close()
+      server.closeAllConnections()
+      await closed
+    }
+  }
+}
+
+/** The address cannot be listened on. */
+export class HttpListenError extends Error {
+  readonly code = 'HTTP_LISTEN'
+  readonly remedy = 'set FARLOG_HTTP_PORT and FARLOG_HTTP_HOST to an address that is free on this machine'
+
+  constructor(host: string, port: number, cause: NodeJS.ErrnoException) {
+    const reason = cause.code === 'EADDRINUSE' ? 'the port is taken' : cause.message
+    super(`cannot listen on ${host}:${port} (FARLOG_HTTP_HOST, FARLOG_HTTP_PORT): ${reason}`, { cause })
+    this.name = 'HttpListenError'
+  }
+}
+
+const LIMITS = {
+  headersTimeout: 5_000,
+  requestTimeout: 10_000,
+  keepAliveTimeout: 10_000,
+  connectionsCheckingInterval: 2_000,
+  maxHeaderSize: 16 * 1024
+}
+
+interface Reply {
+  readonly status: number
+  readonly type: string
+  readonly body: string
+  readonly headers?: Readonly<Record<string, string>>
+}
+
+async function answer(request: IncomingMessage, { registry, status, live }: HttpOptions): Promise<Reply> {
+  if (request.method !== 'GET' && request.method !== 'HEAD') {
+    const reply = json(405, failure('METHOD_NOT_ALLOWED', 'only GET and HEAD are answered'))
+    return { ...reply, headers: { allow: 'GET, HEAD' } }
+  }
+  const path = (request.url ?? '/').split('?')[0]
+  switch (path) {
+    case '/metrics':
+      return { status: 200, type: registry.contentType, body: await registry.metrics() }
+    case '/livez': {
+      const { ok, reason } = live()
+      return json(ok ? 200 : 503, { ok, reason })
+    }
+    case '/readyz': {
+      const reason = status().notReadyReason
+      return json(reason === null ? 200 : 503, { ok: reason === null, reason })
+    }
+    case '/api/status':
+      return json(200, status())
+    case '/':
+      return PAGE
+    default:
+      return json(404, failure('NOT_FOUND', 'there are /, /api/status, /metrics, /livez and /readyz'))
+  }
+}
+
+function json(status: number, value: unknown): Reply {
+  return { status, type: 'application/json; charset=utf-8', body: `${JSON.stringify(value)}\n` }
+}
+
+function failure(code: string, message: string): { error: { code: string; message: string } } {
+  return { error: { code, message } }
+}
+
+function internalError(error: unknown): Reply {
+  return json(500, failure('INTERNAL', error instanceof Error ? error.message : String(error)))
+}
+
+function send(request: IncomingMessage, response: ServerResponse, { status, type, body, headers }: Reply): void {
+  response.writeHead(status, {
+    'content-type': type,
+    'content-length': Buffer.byteLength(body),
+    'cache-control': 'no-store',
+    'x-content-type-options': 'nosniff',
+    // Bodies are never read: a connection that brings one cannot be used again.
+    ...(hasBody(request) ? { connection: 'close' } : {}),
+    ...headers
+  })
+  response.end(request.method === 'HEAD' ? undefined : body)
+}
+
+function hasBody({ headers }: IncomingMessage): boolean {
+  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0
+}
+
+async function listen(server: Server, { host, port }: HttpOptions): Promise<void> {
+  server.listen(port, host)
+  try {
+    await once(server, 'listening')
+  } catch (error) {
+    throw new HttpListenError(host, port, error as NodeJS.ErrnoException)
+  }
+}
+
+const PAGE = loadPage()
+
+/** The policy lets exactly the page's own script and style run, so a topic's name can never become code. */
+function loadPage(): Reply {
+  const body = readFileSync(new URL('./page.html', import.meta.url), 'utf8')
+  const hashOf = (tag: string): string => {
+    const content = new RegExp(`<${tag}>(.*?)</${tag}>`, 's').exec(body)![1]!
+    return `'sha256-${createHash('sha256').update(content).digest('base64')}'`
+  }
+  const policy =
+    `default-src 'none'; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; ` +
+    `frame-ancestors 'none'; script-src ${hashOf('script')}; style-src ${hashOf('style')}`
+  return { status: 200, type: 'text/html; charset=utf-8', body, headers: { 'content-security-policy': policy } }
+}

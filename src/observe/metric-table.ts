@@ -1,0 +1,117 @@
+/** Every metric farlog has, declared once. */
+const FLOW = ['source', 'destination'] as const
+const PARTITION = [...FLOW, 'topic', 'partition'] as const
+
+/** Which flow a number is about: the aliases of its clusters. */
+export interface FlowLabels {
+  readonly source: string
+  readonly destination: string
+}
+
+/** One metric of ours. */
+export interface MetricDeclaration {
+  readonly name: string
+  readonly type: 'counter' | 'gauge' | 'histogram'
+  readonly help: string
+  readonly labels: readonly string[]
+}
+
+/** In the order of `/metrics`. `topic` is always the source's name for it. */
+export const METRICS = {
+  records: {
+    name: 'farlog_records_total',
+    type: 'counter',
+    help: 'Records acknowledged by the destination.',
+    labels: PARTITION
+  },
+  bytes: {
+    name: 'farlog_bytes_total',
+    type: 'counter',
+    help: 'Bytes of record batches acknowledged by the destination, as they were sent.',
+    labels: PARTITION
+  },
+  gapRecords: {
+    name: 'farlog_gap_records_total',
+    type: 'counter',
+    help: 'Source records that vanished before they were mirrored.',
+    labels: PARTITION
+  },
+  duplicateRecords: {
+    name: 'farlog_duplicate_records_total',
+    type: 'counter',
+    help: 'Records known to have been sent twice; at-least-once delivery only.',
+    labels: PARTITION
+  },
+  loopedRecords: {
+    name: 'farlog_looped_records_total',
+    type: 'counter',
+    help: 'Records not mirrored because their provenance says they have been at the destination.',
+    labels: PARTITION
+  },
+  lagRecords: {
+    name: 'farlog_lag_records',
+    type: 'gauge',
+    help: 'Source end (last stable offset) minus the next offset to be acknowledged; absent while the source cannot be asked.',
+    labels: PARTITION
+  },
+  lagSeconds: {
+    name: 'farlog_lag_seconds',
+    type: 'gauge',
+    help: "How long ago, by the worker's clock, the oldest source offset not yet acknowledged was first seen; 0 when caught up, absent while the source cannot be asked.",
+    labels: PARTITION
+  },
+  partitionState: {
+    name: 'farlog_partition_state',
+    type: 'gauge',
+    help: '1 for the state the partition is in, 0 for the others.',
+    labels: [...PARTITION, 'state']
+  },
+  lossExposureRecords: {
+    name: 'farlog_loss_exposure_records',
+    type: 'gauge',
+    help: 'Records that would be lost if the source were lost now; absent while unknown.',
+    labels: FLOW
+  },
+  lossExposureSeconds: {
+    name: 'farlog_loss_exposure_seconds',
+    type: 'gauge',
+    help: 'How far back the records reach that would be lost if the source were lost now; absent while unknown.',
+    labels: FLOW
+  },
+  haltedPartitions: {
+    name: 'farlog_halted_partitions',
+    type: 'gauge',
+    help: 'Partitions that wait for a person, by reason.',
+    labels: [...FLOW, 'reason']
+  },
+  replicationLatency: {
+    name: 'farlog_replication_latency_seconds',
+    type: 'histogram',
+    help: 'From the timestamp of a record to its acknowledgement by the destination.',
+    labels: FLOW
+  },
+  fenced: {
+    name: 'farlog_fenced_total',
+    type: 'counter',
+    help: 'Partitions let go because a newer owner had fenced this worker.',
+    labels: FLOW
+  },
+  rebalances: {
+    name: 'farlog_rebalances_total',
+    type: 'counter',
+    help: 'Rebalances of the consumer group that shares out the source partitions.',
+    labels: FLOW
+  },
+  retries: {
+    name: 'farlog_retries_total',
+    type: 'counter',
+    help: 'Requests sent again after a failure, by operation.',
+    labels: [...FLOW, 'operation']
+  },
+  buildInfo: {
+    name: 'farlog_build_info',
+    type: 'gauge',
+    help: 'Always 1; the labels say what runs.',
+    labels: ['version', 'node', 'librdkafka']
+  }
+} as const satisfies Record<string, MetricDeclaration>

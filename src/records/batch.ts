@@ -1,0 +1,197 @@
+import { crc32c } from '@node-rs/crc32'
+import { type Codec, isCodec } from './codecs.ts'
+import { RecordsError } from './errors.ts'
+
+/**
+ * A view over the bytes of RecordBatch v2, the unit Kafka stores and sends (its class DefaultRecordBatch).
+ *
+ *      0  baseOffset            int64      offset of the first record
+ *      8  batchLength           int32      bytes that follow this field
+ *     12  partitionLeaderEpoch  int32      not covered by the CRC: the broker sets it
+ *     16  magic                 int8       2
+ *     17  crc                   uint32     CRC-32C of everything from `attributes` on
+ *     21  attributes            int16      codec (3 bits), timestamp type, transactional, control, delete horizon
+ *     23  lastOffsetDelta       int32
+ *     27  baseTimestamp         int64
+ *     35  maxTimestamp          int64
+ *     43  producerId            int64
+ *     51  producerEpoch         int16
+ *     53  baseSequence          int32
+ *     57  recordCount           int32
+ *     61  records, compressed as a whole when the codec says so
+ *
+ * Offsets, timestamps and producer ids are 64 bits on the wire and `number` here: all of them stay below 2^53 for
+ * longer than anyone's cluster lives, and arithmetic on `bigint` would cost more than the copy itself.
+ */
+export const BATCH_OVERHEAD_BYTES = 61
+/** `baseOffset` and `batchLength`: what must be there before a batch's size is known. */
+export const LOG_OVERHEAD_BYTES = 12
+export const MAGIC = 2
+
+export const OFFSET_BASE_OFFSET = 0
+export const OFFSET_BATCH_LENGTH = 8
+export const OFFSET_LEADER_EPOCH = 12
+export const OFFSET_MAGIC = 16
+export const OFFSET_CRC = 17
+export const OFFSET_ATTRIBUTES = 21
+export const OFFSET_LAST_OFFSET_DELTA = 23
+export const OFFSET_BASE_TIMESTAMP = 27
+export const OFFSET_MAX_TIMESTAMP = 35
+export const OFFSET_PRODUCER_ID = 43
+export const OFFSET_PRODUCER_EPOCH = 51
+export const OFFSET_BASE_SEQUENCE = 53
+export const OFFSET_RECORD_COUNT = 57
+
+const CODEC_MASK = 0x07
+const LOG_APPEND_TIME_BIT = 0x08
+const TRANSACTIONAL_BIT = 0x10
+const CONTROL_BIT = 0x20
+
+const TWO_POW_32 = 4294967296
+
+/** Reads a signed 64-bit big-endian integer as a number; exact below 2^53. */
+export function readInt64(bytes: Buffer, at: number): number {
+  return bytes.readInt32BE(at) * TWO_POW_32 + bytes.readUInt32BE(at + 4)
+}
+
+/** Writes a number as a signed 64-bit big-endian integer. */
+export function writeInt64(bytes: Buffer, value: number, at: number): void {
+  const high = Math.floor(value / TWO_POW_32)
+  bytes.writeInt32BE(high, at)
+  bytes.writeUInt32BE(value - high * TWO_POW_32, at + 4)
+}
+
+/** One batch in a buffer that holds many: reads fields in place, copies nothing. */
+export class BatchView {
+  readonly bytes: Buffer
+  /** Where this batch starts in `bytes`. */
+  readonly start: number
+  /** Where the next one starts. */
+  readonly end: number
+
+  constructor(bytes: Buffer, start: number, end: number) {
+    this.bytes = bytes
+    this.start = start
+    this.end = end
+  }
+
+  get baseOffset(): number {
+    return readInt64(this.bytes, this.start + OFFSET_BASE_OFFSET)
+  }
+
+  get leaderEpoch(): number {
+    return this.bytes.readInt32BE(this.start + OFFSET_LEADER_EPOCH)
+  }
+
+  get magic(): number {
+    return this.bytes.readInt8(this.start + OFFSET_MAGIC)
+  }
+
+  get lastOffset(): number {
+    // Magic 0 and 1 wrap one message (or a compressed set, whose outer offset is the last inner one).
+    if (this.magic < MAGIC) return this.baseOffset
+    return this.baseOffset + this.bytes.readInt32BE(this.start + OFFSET_LAST_OFFSET_DELTA)
+  }
+
+  get #attributes(): number {
+    return this.bytes.readInt16BE(this.start + OFFSET_ATTRIBUTES)
+  }
+
+  /** @throws RecordsError `UNKNOWN_CODEC` */
+  get codec(): Codec {
+    const codec = this.#attributes & CODEC_MASK
+    if (isCodec(codec)) return codec
+    const offset = this.baseOffset
+    throw new RecordsError(
+      'UNKNOWN_CODEC',
+      `the batch at offset ${offset} has codec ${codec}, which is not known`,
+      offset
+    )
+  }
+
+  /** Timestamps are the broker's append time: every record has `maxTimestamp`, its own delta means nothing. */
+  get isLogAppendTime(): boolean {
+    return (this.#attributes & LOG_APPEND_TIME_BIT) !== 0
+  }
+
+  get isTransactional(): boolean {
+    return (this.#attributes & TRANSACTIONAL_BIT) !== 0
+  }
+
+  /** Holds a transaction marker, not data. */
+  get isControl(): boolean {
+    return (this.#attributes & CONTROL_BIT) !== 0
+  }
+
+  get baseTimestamp(): number {
+    return readInt64(this.bytes, this.start + OFFSET_BASE_TIMESTAMP)
+  }
+
+  get maxTimestamp(): number {
+    return readInt64(this.bytes, this.start + OFFSET_MAX_TIMESTAMP)
+  }
+
+  get producerId(): number {
+    return readInt64(this.bytes, this.start + OFFSET_PRODUCER_ID)
+  }
+
+  get recordCount(): number {
+    return this.bytes.readInt32BE(this.start + OFFSET_RECORD_COUNT)
+  }
+
+  /** For a control batch: 0 abort, 1 commit; key = int16 version, int16 type (Kafka's ControlRecordType). */
+  get controlType(): number {
+    // length, attributes, timestamp delta, offset delta and key length are one byte each in a marker's only record.
+    const keyAt = this.start + BATCH_OVERHEAD_BYTES + 5
+    return keyAt + 4 <= this.end ? this.bytes.readInt16BE(keyAt + 2) : -1
+  }
+
+  /** Throws unless this is a whole batch of magic 2 whose CRC matches. */
+  assertIntact(): void {
+    const offset = this.baseOffset
+    if (this.magic !== MAGIC) {
+      throw new RecordsError(
+        'UNSUPPORTED_MAGIC',
+        `the batch at offset ${offset} has message format ${this.magic}; only format ${MAGIC} (Kafka 0.11 and later) can be mirrored`,
+        offset
+      )
+    }
+    const declared = this.bytes.readUInt32BE(this.start + OFFSET_CRC)
+    const computed = crc32c(this.bytes.subarray(this.start + OFFSET_ATTRIBUTES, this.end))
+    if (declared !== computed) {
+      throw new RecordsError(
+        'CORRUPT_BATCH',
+        `the batch at offset ${offset} is corrupt: its CRC-32C is ${hex(declared)} but its bytes give ${hex(computed)}`,
+        offset
+      )
+    }
+  }
+}
+
+/**
+ * The whole batches in a Fetch response's records field, in order. A broker cuts the last one where `max_bytes` ends
+ * (Kafka's FileRecords sends slices): a cut batch is left out, the next fetch brings it whole.
+ */
+export function* batchesIn(bytes: Buffer): Generator<BatchView, void, undefined> {
+  let start = 0
+  while (start + LOG_OVERHEAD_BYTES <= bytes.length) {
+    const batchLength = bytes.readInt32BE(start + OFFSET_BATCH_LENGTH)
+    // Magic decides how much there must be; the smallest message of magic 0 has 14 bytes after the log overhead.
+    const smallest =
+      start + OFFSET_MAGIC < bytes.length && bytes.readInt8(start + OFFSET_MAGIC) < MAGIC
+        ? 14
+        : BATCH_OVERHEAD_BYTES - LOG_OVERHEAD_BYTES
+    if (batchLength < smallest) {
+      const offset = readInt64(bytes, start)
+      throw new RecordsError('MALFORMED_BATCH', `the batch at offset ${offset} claims ${batchLength} bytes`, offset)
+    }
+    const end = start + LOG_OVERHEAD_BYTES + batchLength
+    if (end > bytes.length) return
+    yield new BatchView(bytes, start, end)
+    start = end
+  }
+}
+
+function hex(value: number): string {
+  return `0x${value.toString(16).padStart(8, '0')}`
+}

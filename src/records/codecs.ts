@@ -1,0 +1,89 @@
+import { constants, gunzipSync, gzipSync, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
+import { lz4Compress, lz4Decompress, snappyCompress, snappyDecompress } from '@platformatic/wasm-utils'
+
+/** Codec numbers as in a batch's attributes (Kafka's CompressionType). */
+export const Codec = { none: 0, gzip: 1, snappy: 2, lz4: 3, zstd: 4 } as const
+export type Codec = (typeof Codec)[keyof typeof Codec]
+
+/**
+ * The most a batch may decompress to. A broker takes compressed batches by their compressed size, so a small one can
+ * hold a bomb; what real producers send (`batch.size`, `max.request.size`) is far below.
+ */
+export const DECOMPRESSED_BYTES_MAX = 256 * 1024 * 1024
+
+/** Xerial's framing of snappy, which Kafka's Java producer writes: this magic, two int32 versions, then length-prefixed chunks. */
+const XERIAL_MAGIC = Buffer.from([0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0x00])
+const XERIAL_HEADER_BYTES = 16
+
+/** Undoes the codec. Throws whatever the library throws when the bytes are not what the codec says. */
+export function decompress(codec: Codec, compressed: Buffer): Buffer {
+  switch (codec) {
+    case Codec.none:
+      return compressed
+    case Codec.gzip:
+      return gunzipSync(compressed, { maxOutputLength: DECOMPRESSED_BYTES_MAX })
+    case Codec.snappy:
+      return decompressSnappy(compressed)
+    case Codec.lz4:
+      return lz4Decompress(compressed)
+    case Codec.zstd:
+      return zstdDecompressSync(compressed, { maxOutputLength: DECOMPRESSED_BYTES_MAX })
+  }
+}
+
+/** Applies the codec at the level Kafka's own producer uses by default. */
+export function compress(codec: Codec, plain: Buffer): Buffer {
+  switch (codec) {
+    case Codec.none:
+      return plain
+    case Codec.gzip:
+      return gzipSync(plain)
+    case Codec.snappy:
+      // Raw, unframed snappy: every consumer reads both forms, librdkafka writes this one.
+      return snappyCompress(plain)
+    case Codec.lz4:
+      return lz4Compress(plain)
+    case Codec.zstd:
+      return zstdCompressSync(plain, { params: { [constants.ZSTD_c_compressionLevel]: 3 } })
+  }
+}
+
+/** Whether the number names a codec. */
+export function isCodec(codec: number): codec is Codec {
+  return codec >= Codec.none && codec <= Codec.zstd
+}
+
+function decompressSnappy(compressed: Buffer): Buffer {
+  const isXerial =
+    compressed.length >= XERIAL_HEADER_BYTES &&
+    compressed.compare(XERIAL_MAGIC, 0, XERIAL_MAGIC.length, 0, XERIAL_MAGIC.length) === 0
+  if (!isXerial) return decompressSnappyBlock(compressed)
+  const blocks: Buffer[] = []
+  let totalBytes = 0
+  let at = XERIAL_HEADER_BYTES
+  while (at < compressed.length) {
+    if (at + 4 > compressed.length) throw new RangeError('a snappy chunk ends within its length')
+    const chunkBytes = compressed.readUInt32BE(at)
+    at += 4
+    if (at + chunkBytes > compressed.length) throw new RangeError('a snappy chunk is longer than the batch')
+    const block = decompressSnappyBlock(compressed.subarray(at, at + chunkBytes))
+    totalBytes += block.length
+    if (totalBytes > DECOMPRESSED_BYTES_MAX)
+      throw new RangeError(`snappy data expands beyond ${DECOMPRESSED_BYTES_MAX} bytes`)
+    blocks.push(block)
+    at += chunkBytes
+  }
+  return blocks.length === 1 ? blocks[0]! : Buffer.concat(blocks, totalBytes)
+}
+
+/** A snappy block starts with its plain length as a little-endian base-128 number: look before allocating. */
+function decompressSnappyBlock(block: Buffer): Buffer {
+  let plainBytes = 0
+  for (let i = 0, scale = 1; i < 5 && i < block.length; i++, scale *= 128) {
+    plainBytes += (block[i]! & 0x7f) * scale
+    if (block[i]! < 0x80) break
+  }
+  if (plainBytes > DECOMPRESSED_BYTES_MAX)
+    throw new RangeError(`snappy data expands beyond ${DECOMPRESSED_BYTES_MAX} bytes`)
+  return snappyDecompress(block)
+}

@@ -1,0 +1,115 @@
+import { BATCH_OVERHEAD_BYTES, type BatchView } from './batch.ts'
+import { decompress } from './codecs.ts'
+import { RecordsError } from './errors.ts'
+import { readVarint, readVarlong, varintEnd } from './varint.ts'
+
+/**
+ * Walks the records of one data batch and says where each one's fields lie. It is a single object whose fields change
+ * at every step, because an object per record is what the fast path is there to avoid.
+ *
+ *     length | attributes | Δtimestamp | Δoffset | key length, key, value length, value | header count | headers
+ *                                                ^payloadStart               payloadEnd^               ^headersStart
+ */
+export class RecordCursor {
+  readonly #baseOffset: number
+  readonly #baseTimestamp: number
+  readonly #count: number
+  readonly #end: number
+  #index = 0
+  #at: number
+
+  /** Holds the records, decompressed; the positions below point into it. */
+  readonly bytes: Buffer
+  offset = -1
+  /** Meaningless under log append time. */
+  timestamp = -1
+  attributes = 0
+  payloadStart = 0
+  payloadEnd = 0
+  headerCount = 0
+  headersStart = 0
+  headersEnd = 0
+
+  /** @throws RecordsError `UNKNOWN_CODEC`, `UNDECODABLE_RECORDS` or `MALFORMED_BATCH` */
+  constructor(batch: BatchView) {
+    this.#baseOffset = batch.baseOffset
+    this.#baseTimestamp = batch.baseTimestamp
+    this.#count = batch.recordCount
+    if (this.#count < 0) throw this.#malformed(`it claims ${this.#count} records`)
+    if (batch.codec === 0) {
+      this.bytes = batch.bytes
+      this.#at = batch.start + BATCH_OVERHEAD_BYTES
+      this.#end = batch.end
+    } else {
+      this.bytes = decompressRecords(batch)
+      this.#at = 0
+      this.#end = this.bytes.length
+    }
+  }
+
+  /** Records not walked yet. */
+  get remainingRecords(): number {
+    return this.#count - this.#index
+  }
+
+  /** Bytes not walked yet. */
+  get remainingBytes(): number {
+    return this.#end - this.#at
+  }
+
+  /** Moves to the next record; false behind the last one. @throws RecordsError `MALFORMED_BATCH` */
+  next(): boolean {
+    if (this.#index === this.#count) {
+      if (this.#at !== this.#end) throw this.#malformed(`${this.#end - this.#at} bytes follow its last record`)
+      return false
+    }
+    const bytes = this.bytes
+    const length = readVarint(bytes, this.#at)
+    const bodyStart = varintEnd
+    const bodyEnd = bodyStart + length
+    if (length < 0 || bodyEnd > this.#end) throw this.#malformed(`record ${this.#index} claims ${length} bytes`)
+    this.attributes = bytes[bodyStart]!
+    this.timestamp = this.#baseTimestamp + readVarlong(bytes, bodyStart + 1)
+    this.offset = this.#baseOffset + readVarint(bytes, varintEnd)
+    this.payloadStart = varintEnd
+
+    const keyLength = readVarint(bytes, this.payloadStart)
+    const valueLengthAt = keyLength > 0 ? varintEnd + keyLength : varintEnd
+    if (valueLengthAt > bodyEnd) throw this.#malformed(`the key of record ${this.#index} is longer than the record`)
+    const valueLength = readVarint(bytes, valueLengthAt)
+    this.payloadEnd = valueLength > 0 ? varintEnd + valueLength : varintEnd
+    if (this.payloadEnd > bodyEnd) throw this.#malformed(`the value of record ${this.#index} is longer than the record`)
+    this.headerCount = readVarint(bytes, this.payloadEnd)
+    this.headersStart = varintEnd
+    this.headersEnd = bodyEnd
+    if (this.headerCount < 0 || this.headersStart > bodyEnd) {
+      throw this.#malformed(`record ${this.#index} claims ${this.headerCount} headers`)
+    }
+    this.#at = bodyEnd
+    this.#index++
+    return true
+  }
+
+  #malformed(what: string): RecordsError {
+    return new RecordsError(
+      'MALFORMED_BATCH',
+      `the batch at offset ${this.#baseOffset} is malformed: ${what}`,
+      this.#baseOffset
+    )
+  }
+}
+
+function decompressRecords(batch: BatchView): Buffer {
+  const offset = batch.baseOffset
+  try {
+    return decompress(batch.codec, batch.bytes.subarray(batch.start + BATCH_OVERHEAD_BYTES, batch.end))
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error)
+    throw new RecordsError(
+      'UNDECODABLE_RECORDS',
+      `the records of the batch at offset ${offset} do not decompress: ${reason}`,
+      offset,
+      { cause: error }
+    )
+  }
+}

@@ -1,0 +1,39 @@
+/** How a source topic is called at the destination, and which topics never go there. */
+export interface ReplicationPolicy {
+  /** The destination's name for a source topic. */
+  destinationTopic(sourceTopic: string): string
+  /**
+   * Why this source topic must not be mirrored whatever the configuration selects, or `null`.
+   * The rules are MirrorMaker 2's (DefaultReplicationPolicy, MirrorSourceConnector).
+   */
+  refusal(sourceTopic: string): string | null
+}
+
+/**
+ * @param name `default` puts the source's alias in front; `identity` keeps the name
+ * @param separator between alias and topic, under `default`
+ */
+export function replicationPolicy(
+  name: 'default' | 'identity',
+  sourceAlias: string,
+  destinationAlias: string,
+  separator: string
+): ReplicationPolicy {
+  return {
+    destinationTopic: topic => (name === 'identity' ? topic : `${sourceAlias}${separator}${topic}`),
+    refusal: topic => {
+      if (topic.startsWith('__')) return 'it is internal to Kafka'
+      if (topic.startsWith('.')) return 'its name starts with a dot'
+      if (topic.endsWith('-internal') || topic.endsWith('.internal')) return 'it is internal to a Kafka tool'
+      if (name === 'default' && hopsOf(topic, separator).includes(destinationAlias)) {
+        return `it came from ${destinationAlias}, so mirroring it there would be a cycle`
+      }
+      return null
+    }
+  }
+}
+
+/** The aliases in front of a topic's own name; the last part may itself hold separators, so each part is asked. */
+function hopsOf(topic: string, separator: string): string[] {
+  return topic.split(separator).slice(0, -1)
+}

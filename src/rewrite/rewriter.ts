@@ -1,0 +1,109 @@
+import { type BatchView, batchesIn } from '../records/batch.ts'
+import type { Codec } from '../records/codecs.ts'
+import { type BatchSink, spliceBatch } from '../records/splice.ts'
+import { HopDetector, ProvenanceHeader } from './provenance.ts'
+
+/** A transaction that was aborted, as a Fetch response under read_committed lists it. */
+export interface AbortedTransaction {
+  readonly producerId: number
+  readonly firstOffset: number
+}
+
+export interface RewriteOptions {
+  readonly sourceAlias: string
+  readonly destinationAlias: string
+  readonly topic: string
+  readonly partition: number
+  /** Codec of what is written; `undefined` keeps each batch's own. */
+  readonly codec: Codec | undefined
+}
+
+/** What a rewrite did with the bytes it was given. */
+export interface RewriteResult {
+  readonly copiedRecords: number
+  readonly loopedRecords: number
+  /** Behind the last whole batch: where the next fetch begins. */
+  readonly nextOffset: number
+}
+
+/**
+ * Turns what was fetched of one source partition into destination batches: markers and aborted transactions are left
+ * out, every other record goes to the sink with its provenance.
+ */
+export class Rewriter {
+  readonly #header: ProvenanceHeader
+  readonly #hops: HopDetector
+  readonly #codec: Codec | undefined
+
+  constructor(options: RewriteOptions) {
+    this.#header = new ProvenanceHeader(options.sourceAlias, options.topic, options.partition)
+    this.#hops = new HopDetector(options.destinationAlias)
+    this.#codec = options.codec
+  }
+
+  /**
+   * @param fetchOffset the position these bytes were fetched from: records before it have been handled already
+   * @throws RecordsError where a batch can't be mirrored; the sink then holds unfinished work
+   */
+  rewrite(
+    bytes: Buffer,
+    fetchOffset: number,
+    abortedTransactions: readonly AbortedTransaction[],
+    sink: BatchSink
+  ): RewriteResult {
+    const isLooped = this.#hops.hasHop.bind(this.#hops)
+    const aborted = new AbortedProducers(abortedTransactions)
+    let copiedRecords = 0
+    let loopedRecords = 0
+    let nextOffset = fetchOffset
+    for (const batch of batchesIn(bytes)) {
+      if (batch.lastOffset < fetchOffset) continue
+      batch.assertIntact()
+      nextOffset = batch.lastOffset + 1
+      if (aborted.covers(batch) || batch.isControl || batch.recordCount === 0) continue
+      const result = spliceBatch(
+        batch,
+        {
+          codec: this.#codec ?? batch.codec,
+          fromOffset: fetchOffset,
+          header: this.#header,
+          isLooped
+        },
+        sink
+      )
+      copiedRecords += result.copiedRecords
+      loopedRecords += result.loopedRecords
+    }
+    return { copiedRecords, loopedRecords, nextOffset }
+  }
+}
+
+/**
+ * Which producers are inside an aborted transaction at the current batch: one enters at its transaction's first
+ * offset and leaves at its abort marker (as Kafka's CompletedFetch reads the same list).
+ */
+class AbortedProducers {
+  readonly #upcoming: AbortedTransaction[]
+  readonly #inside = new Set<number>()
+
+  constructor(transactions: readonly AbortedTransaction[]) {
+    this.#upcoming = transactions.toSorted((a, b) => b.firstOffset - a.firstOffset)
+  }
+
+  /** Whether the batch is part of an aborted transaction. Call it for every batch, in order. */
+  covers(batch: BatchView): boolean {
+    if (this.#upcoming.length === 0 && this.#inside.size === 0) return false
+    const lastOffset = batch.lastOffset
+    while (this.#upcoming.length > 0 && this.#upcoming.at(-1)!.firstOffset <= lastOffset) {
+      this.#inside.add(this.#upcoming.pop()!.producerId)
+    }
+    if (!this.#inside.has(batch.producerId)) return false
+    if (batch.isControl) {
+      if (batch.controlType === ABORT_MARKER) this.#inside.delete(batch.producerId)
+      return false
+    }
+    return batch.isTransactional
+  }
+}
+
+const ABORT_MARKER = 0

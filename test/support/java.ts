@@ -1,0 +1,46 @@
+import { existsSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+
+/** The checkout's root folder. */
+export const PROJECT_DIR = join(import.meta.dirname, '../..')
+
+/** What `bin/setup test` put aside for Kafka: `lib` (jars), `kafka.jsa` (class-data archive), `classes` (our Java tools). */
+export const KAFKA_DIR = join(PROJECT_DIR, '.tools/kafka')
+
+/** Classes as the JVM maps them from a file instead of parsing them from the jars: a broker starts in half the time. */
+export const CLASS_ARCHIVE = join(KAFKA_DIR, 'kafka.jsa')
+
+export interface JavaOptions {
+  readonly heapMb: number
+  readonly logLevel?: 'info' | 'warn' | 'error'
+  /** Folders with classes, searched after Kafka's jars. */
+  readonly classes?: readonly string[]
+  /** After the harness's own, so they win. */
+  readonly jvmFlags?: readonly string[]
+}
+
+/** The command that runs a Java main class with Kafka's jars on the class path. */
+export function javaCommand(mainClass: string, args: readonly string[], options: JavaOptions): string[] {
+  const classPath = [...kafkaJars(), ...(options.classes ?? [])].join(':')
+  return [
+    'java',
+    `-Xmx${options.heapMb}m`,
+    '-XX:+UseSerialGC',
+    ...(existsSync(CLASS_ARCHIVE) ? [`-XX:SharedArchiveFile=${CLASS_ARCHIVE}`] : []),
+    ...(options.jvmFlags ?? []),
+    `-Dlog4j2.configurationFile=${join(import.meta.dirname, 'kafka/log4j2.properties')}`,
+    `-Dfarlog.logLevel=${options.logLevel ?? 'info'}`,
+    '-cp',
+    classPath,
+    mainClass,
+    ...args
+  ]
+}
+
+/** Kafka's jars, sorted: an archive only fits the very class path that it was made with. */
+export function kafkaJars(): string[] {
+  const lib = join(KAFKA_DIR, 'lib')
+  const jars = existsSync(lib) ? readdirSync(lib).filter(name => name.endsWith('.jar')) : []
+  if (jars.length === 0) throw new Error(`No Kafka jars in ${lib}: run bin/setup test`)
+  return jars.sort().map(name => join(lib, name))
+}

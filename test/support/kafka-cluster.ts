@@ -1,0 +1,125 @@
+import { randomBytes } from 'node:crypto'
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { freePorts } from './free-port.ts'
+import { javaCommand } from './java.ts'
+import { BrokerProcess, type KafkaBroker, PortTaken } from './kafka/broker.ts'
+import { type BrokerPlace, brokerProperties, propertiesText } from './kafka/broker-config.ts'
+import { ownFolder } from './owned-process.ts'
+import { runToEnd } from './run-to-end.ts'
+
+export type { KafkaBroker } from './kafka/broker.ts'
+
+export interface KafkaOptions {
+  /** 1 unless said otherwise. With three, topics have three replicas and need two in sync. */
+  readonly brokers?: 1 | 3
+  /** Broker configuration on top of the harness's own. */
+  readonly config?: Readonly<Record<string, string>>
+  /** Of each broker; 384 unless said otherwise. */
+  readonly heapMb?: number
+  /** Appears in the temporary folder's name. */
+  readonly name?: string
+  /** `-XX:TieredStopAtLevel=4` is worth it for long loads: brokers start slower, and run faster once they are warm. */
+  readonly jvmFlags?: readonly string[]
+}
+
+/** A real Apache Kafka cluster. `await using` ends it, at once and without order, and removes its folder. */
+export interface KafkaCluster extends AsyncDisposable {
+  /** `127.0.0.1:port,…` of all brokers. */
+  readonly bootstrap: string
+  readonly brokers: readonly KafkaBroker[]
+  readonly clusterId: string
+  readonly dir: string
+  /** The same as leaving an `await using` block. */
+  stop(): Promise<void>
+}
+
+/** Starts a Kafka cluster in KRaft combined mode on free ports and waits until clients can use all of it. */
+export async function startKafka(options: KafkaOptions = {}): Promise<KafkaCluster> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await startOnFreePorts(options)
+    } catch (error) {
+      if (!(error instanceof PortTaken) || attempt === 3) throw error
+    }
+  }
+}
+
+async function startOnFreePorts(options: KafkaOptions): Promise<KafkaCluster> {
+  const dir = mkdtempSync(join(tmpdir(), `farlog-kafka-${options.name ?? 'test'}-`))
+  const folder = ownFolder(dir)
+  const clusterId = newClusterId()
+  const places = await choosePlaces(dir, options.brokers ?? 1)
+  const brokers = places.map(
+    place =>
+      new BrokerProcess({
+        place,
+        dir: brokerDir(dir, place),
+        heapMb: options.heapMb ?? 384,
+        jvmFlags: options.jvmFlags ?? []
+      })
+  )
+  const stop = async () => {
+    await Promise.all(brokers.map(broker => broker.kill('SIGKILL')))
+    folder.remove()
+  }
+  try {
+    await format(dir, places, clusterId, options.config ?? {})
+    for (const broker of brokers) broker.start()
+    await Promise.all(brokers.map(broker => broker.ready(places.length)))
+  } catch (error) {
+    await stop()
+    throw error
+  }
+  const bootstrap = places.map(place => `127.0.0.1:${place.port}`).join(',')
+  return { bootstrap, brokers, clusterId, dir, stop, [Symbol.asyncDispose]: stop }
+}
+
+/** Sixteen random bytes as Kafka writes them, but never with the leading dash that a command line takes for an option. */
+function newClusterId(): string {
+  const id = randomBytes(16).toString('base64url')
+  return id.startsWith('-') ? newClusterId() : id
+}
+
+async function choosePlaces(dir: string, count: number): Promise<BrokerPlace[]> {
+  const ports = await freePorts(count * 2)
+  return Array.from({ length: count }, (_, index) => ({
+    nodeId: index + 1,
+    port: ports[index * 2]!,
+    controllerPort: ports[index * 2 + 1]!,
+    dataDir: join(dir, `broker-${index + 1}`, 'data')
+  }))
+}
+
+function brokerDir(dir: string, place: BrokerPlace): string {
+  return join(dir, `broker-${place.nodeId}`)
+}
+
+/**
+ * Kafka's own tool formats the first broker's folder; the other folders get the same files with their own node and
+ * directory ids, because each run of the tool is another half second of JVM start.
+ */
+async function format(
+  dir: string,
+  places: readonly BrokerPlace[],
+  clusterId: string,
+  config: Readonly<Record<string, string>>
+): Promise<void> {
+  for (const place of places) {
+    mkdirSync(place.dataDir, { recursive: true })
+    const properties = brokerProperties(place, places, config)
+    writeFileSync(join(brokerDir(dir, place), 'server.properties'), propertiesText(properties))
+  }
+  const [first, ...others] = places
+  const configFile = join(brokerDir(dir, first!), 'server.properties')
+  const args = ['format', `--cluster-id=${clusterId}`, '-c', configFile]
+  await runToEnd(javaCommand('kafka.tools.StorageTool', args, { heapMb: 128, logLevel: 'error' }))
+  for (const other of others) {
+    copyFileSync(join(first!.dataDir, 'bootstrap.checkpoint'), join(other.dataDir, 'bootstrap.checkpoint'))
+    const meta = readFileSync(join(first!.dataDir, 'meta.properties'), 'utf8')
+      .replace(/^node\.id=.*$/m, `node.id=${other.nodeId}`)
+      .replace(/^directory\.id=.*$/m, `directory.id=${newClusterId()}`)
+    writeFileSync(join(other.dataDir, 'meta.properties'), meta)
+  }
+}

@@ -1,0 +1,57 @@
+/** Where one broker of a test cluster lives. */
+export interface BrokerPlace {
+  readonly nodeId: number
+  readonly port: number
+  readonly controllerPort: number
+  readonly dataDir: string
+}
+
+/** A broker's server.properties: KRaft combined mode, everything on the loopback, small and quick. */
+export function brokerProperties(
+  place: BrokerPlace,
+  cluster: readonly BrokerPlace[],
+  overrides: Readonly<Record<string, string>>
+): Record<string, string> {
+  const replicas = String(Math.min(3, cluster.length))
+  const minInSync = cluster.length >= 3 ? '2' : '1'
+  return {
+    'process.roles': 'broker,controller',
+    'node.id': String(place.nodeId),
+    'controller.quorum.voters': cluster.map(other => `${other.nodeId}@127.0.0.1:${other.controllerPort}`).join(','),
+    listeners: `PLAINTEXT://127.0.0.1:${place.port},CONTROLLER://127.0.0.1:${place.controllerPort}`,
+    'advertised.listeners': `PLAINTEXT://127.0.0.1:${place.port}`,
+    'listener.security.protocol.map':
+      'PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SSL:SSL,SASL_PLAINTEXT:SASL_PLAINTEXT,SASL_SSL:SASL_SSL',
+    'controller.listener.names': 'CONTROLLER',
+    'inter.broker.listener.name': 'PLAINTEXT',
+    'log.dirs': place.dataDir,
+    'auto.create.topics.enable': 'false',
+    'default.replication.factor': replicas,
+    'min.insync.replicas': minInSync,
+    'offsets.topic.replication.factor': replicas,
+    'offsets.topic.num.partitions': '5',
+    'transaction.state.log.replication.factor': replicas,
+    'transaction.state.log.min.isr': minInSync,
+    'transaction.state.log.num.partitions': '5',
+    'share.coordinator.state.topic.replication.factor': replicas,
+    'share.coordinator.state.topic.min.isr': minInSync,
+    'share.coordinator.state.topic.num.partitions': '1',
+    // A killed broker is missed, and may come back, after this time; the default is 9 s.
+    'broker.session.timeout.ms': '4000',
+    'broker.heartbeat.interval.ms': '500',
+    'group.initial.rebalance.delay.ms': '0',
+    'group.min.session.timeout.ms': '1000',
+    // The default of 128 MB would fill a quarter of the heap.
+    'log.cleaner.dedupe.buffer.size': '8388608',
+    'num.network.threads': '2',
+    'num.io.threads': '4',
+    ...overrides
+  }
+}
+
+/** Java's properties format, for names and values without anything to escape. */
+export function propertiesText(properties: Readonly<Record<string, string>>): string {
+  return Object.entries(properties)
+    .map(([name, value]) => `${name}=${value}\n`)
+    .join('')
+}

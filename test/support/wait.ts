@@ -1,0 +1,40 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import { inspect } from 'node:util'
+
+export interface UntilOptions {
+  /** 30 s unless said otherwise. */
+  readonly timeoutMs?: number
+  /** Between two attempts. */
+  readonly pauseMs?: number
+  /** What is waited for, as it ends the sentence "Waited 30 s for …". */
+  readonly describe: string
+}
+
+/**
+ * Asks again and again until the condition gives something truthy, and gives that back. A condition that throws counts
+ * as not yet true. The error at the end tells the last value or error seen.
+ */
+export async function until<T>(
+  condition: () => T | Promise<T>,
+  { timeoutMs = 30_000, pauseMs = 50, describe }: UntilOptions
+): Promise<NonNullable<T>> {
+  const deadline = performance.now() + timeoutMs
+  for (;;) {
+    let last: string
+    try {
+      const value = await condition()
+      if (value) return value as NonNullable<T>
+      last = `last value: ${inspect(value, { depth: 6 })}`
+    } catch (error) {
+      if (error instanceof GiveUp) throw error
+      last = `last error: ${error instanceof Error ? error.message : inspect(error)}`
+    }
+    if (performance.now() >= deadline) throw new Error(`Waited ${timeoutMs / 1000} s for ${describe}; ${last}`)
+    await pause(pauseMs)
+  }
+}
+
+/** Thrown by a condition of `until` that can no longer become true: the waiting ends at once. */
+export class GiveUp extends Error {
+  override readonly name = 'GiveUp'
+}

@@ -1,0 +1,145 @@
+import assert from 'node:assert/strict'
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { COMMANDS } from '../../../src/cli/commands.ts'
+import { environment } from '../config/environment.ts'
+
+const MAIN = fileURLToPath(new URL('../../../src/main.ts', import.meta.url))
+
+interface Outcome {
+  readonly code: number | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/** Runs farlog as a user would, with nothing but the given variables. */
+function farlog(args: string[], env: NodeJS.ProcessEnv = {}): Promise<Outcome> {
+  return new Promise(resolve => {
+    const child: ChildProcess = execFile(process.execPath, [MAIN, ...args], { env }, (_, stdout, stderr) =>
+      resolve({ code: child.exitCode, stdout, stderr })
+    )
+  })
+}
+
+describe('farlog', () => {
+  it('shows its commands without arguments and with --help', async () => {
+    const [bare, help, short] = await Promise.all([farlog([]), farlog(['--help']), farlog(['-h'])])
+    assert.equal(help.code, 0)
+    assert.equal(help.stderr, '')
+    for (const { name } of COMMANDS) assert.match(help.stdout, new RegExp(`^  ${name} +\\S`, 'm'))
+    assert.deepEqual(bare, help)
+    assert.deepEqual(short, help)
+  })
+
+  it('shows its version', async () => {
+    const { code, stdout } = await farlog(['--version'])
+    assert.equal(code, 0)
+    assert.match(stdout, /^farlog \d+\.\d+\.\d+\n$/)
+  })
+
+  it('suggests a command for an unknown one', async () => {
+    const { code, stdout, stderr } = await farlog(['stauts'])
+    assert.equal(code, 2)
+    assert.equal(stdout, '')
+    assert.equal(stderr, "farlog: unknown command 'stauts'; did you mean status? (see farlog --help)\n")
+  })
+
+  it('names the option that does not exist', async () => {
+    assert.deepEqual(await farlog(['--verison']), {
+      code: 2,
+      stdout: '',
+      stderr: "farlog: unknown option '--verison'; did you mean --version? (see farlog --help)\n"
+    })
+    assert.deepEqual(await farlog(['config', '--yaml']), {
+      code: 2,
+      stdout: '',
+      stderr: "farlog config: Unknown option '--yaml' (see farlog config --help)\n"
+    })
+  })
+
+  it('goes quietly when nobody reads its output any more', async () => {
+    const child = spawn(process.execPath, [MAIN, 'config', '--markdown'], {
+      env: {},
+      stdio: ['ignore', 'pipe', 'pipe']
+    })
+    child.stdout.destroy()
+    let stderr = ''
+    child.stderr.on('data', chunk => {
+      stderr += chunk
+    })
+    const [code] = await once(child, 'close')
+    assert.equal(stderr, '')
+    assert.equal(code, 141)
+  })
+})
+
+describe('commands', () => {
+  for (const entry of COMMANDS) {
+    it(`${entry.name}: its file and the overview agree`, async function () {
+      if (!existsSync(new URL(`../../../src/cli/${entry.name}.ts`, import.meta.url))) this.skip()
+      const { command } = await entry.load()
+      assert.equal(command.name, entry.name)
+      assert.equal(command.summary, entry.summary)
+      assert.match(command.help, /Example/)
+    })
+  }
+})
+
+describe('farlog config', () => {
+  it('shows its help with examples', async () => {
+    const { code, stdout } = await farlog(['config', '--help'])
+    assert.equal(code, 0)
+    assert.match(stdout, /^Usage: farlog config \[OPTIONS\]$/m)
+    assert.match(stdout, /^Examples:$/m)
+  })
+
+  it('shows values and where they came from', async () => {
+    const { code, stdout, stderr } = await farlog(['config'], environment({ FARLOG_THREADS: '2' }))
+    assert.equal(code, 0)
+    assert.equal(stderr, '')
+    assert.match(stdout, /^FARLOG_THREADS +\S* *= 2 {2}\[environment\]$/m)
+    assert.match(stdout, /^FARLOG_ON_GAP +\S* *= halt {2}\[default\]$/m)
+    assert.match(stdout, /^FARLOG_REPLICATION_FACTOR +\S* *= \(not set\) {2}\[default\]$/m)
+  })
+
+  it('shows the same as JSON, without secrets', async () => {
+    const env = environment({
+      FARLOG_EAST_SECURITY_PROTOCOL: 'SASL_PLAINTEXT',
+      FARLOG_EAST_SASL_MECHANISM: 'PLAIN',
+      FARLOG_EAST_SASL_USERNAME: 'u',
+      FARLOG_EAST_SASL_PASSWORD: 'hunter2'
+    })
+    const [asJson, asText] = await Promise.all([farlog(['config', '--json'], env), farlog(['config'], env)])
+    assert.equal(asJson.code, 0)
+    const { variables, problems } = JSON.parse(asJson.stdout)
+    assert.deepEqual(problems, [])
+    const password = variables.find(({ variable }: { variable: string }) => variable === 'FARLOG_EAST_SASL_PASSWORD')
+    assert.equal(password.value, '******')
+    assert.equal(password.origin, 'environment')
+    assert.ok(!(asJson.stdout + asText.stdout).includes('hunter2'))
+  })
+
+  it('exits 78 with a line for each problem', async () => {
+    const { code, stderr } = await farlog(['config'], environment({ FARLOG_ONGAP: 'halt', FARLOG_THREADS: '0' }))
+    assert.equal(code, 78)
+    assert.deepEqual(stderr.trimEnd().split('\n'), [
+      'FARLOG_THREADS: "0" is out of range; use a whole number from 1 to 64',
+      'FARLOG_ONGAP: unknown variable; did you mean FARLOG_ON_GAP?'
+    ])
+  })
+
+  it('prints the reference without any configuration', async () => {
+    const { code, stdout, stderr } = await farlog(['config', '--markdown'])
+    assert.equal(code, 0)
+    assert.equal(stderr, '')
+    assert.match(stdout, /^\| `FARLOG_TOPICS` \| `\.\*` \|/m)
+  })
+
+  it('does not take --json and --markdown together', async () => {
+    const { code, stderr } = await farlog(['config', '--json', '--markdown'])
+    assert.equal(code, 2)
+    assert.match(stderr, /exclude each other/)
+  })
+})

@@ -1,0 +1,25 @@
+import assert from 'node:assert/strict'
+import { size } from '../../../src/config/format.ts'
+
+describe('size', () => {
+  const format = size({ minimum: '1KiB', maximum: '1GiB' })
+
+  it('reads bytes', () => {
+    assert.deepEqual(
+      ['1024B', '512KiB', '16MiB', '1GiB'].map(text => format.parse(text)),
+      [1024, 524_288, 16_777_216, 1_073_741_824]
+    )
+  })
+
+  it('refuses anything else, and what is out of bounds', () => {
+    for (const text of ['512', '512kb', '512 KiB', '1.5MiB', '-1KiB', '']) {
+      assert.throws(
+        () => format.parse(text),
+        { code: 'CONFIG_FORMAT', message: /is not a size/, remedy: /512KiB/ },
+        text
+      )
+    }
+    assert.throws(() => format.parse('1023B'), { message: /too small/, remedy: 'use at least 1KiB' })
+    assert.throws(() => format.parse('2GiB'), { message: /too large/, remedy: 'use at most 1GiB' })
+  })
+})
