@@ -1,5 +1,6 @@
 import type { Cluster, TopicMetadata } from '../cluster/cluster.ts'
 import { ClusterError } from '../cluster/errors.ts'
+import { Backoff, pause } from '../cluster/retry.ts'
 import type { TopicAdmin, TopicConfigEntry } from '../cluster/topic-admin.ts'
 import { compileNameFilter } from '../config/name-filter.ts'
 import type { Config } from '../config/types.ts'
@@ -19,6 +20,9 @@ export interface CatalogTopic {
 /** Kafka's default of `max.message.bytes`, for brokers that do not let us read configurations. */
 const BATCH_BYTES_MAX_DEFAULT = 1_048_588
 const DESCRIBE_TOPICS_MAX = 500
+const VISIBLE_RETRY_FIRST_MS = 20
+const VISIBLE_RETRY_MAX_MS = 500
+const VISIBLE_TIMEOUT_MS = 5_000
 
 /** Topic settings that are the destination's own business (MirrorMaker 2's `config.properties.exclude`). */
 const CONFIGS_EXCLUDED = new Set([
@@ -146,7 +150,17 @@ export class TopicCatalog {
         })
       })
     }
-    await this.#destination.refresh()
+    await this.#awaitVisible(() => selected.every(topic => countAt(topic) >= topic.partitions.length))
+  }
+
+  /** The broker that is asked may hear of a new topic a moment after the one that made it. */
+  async #awaitVisible(isVisible: () => boolean): Promise<void> {
+    const backoff = new Backoff(VISIBLE_RETRY_FIRST_MS, VISIBLE_RETRY_MAX_MS)
+    const deadlineMs = performance.now() + VISIBLE_TIMEOUT_MS
+    do {
+      await pause(backoff.nextMs())
+      await this.#destination.refresh()
+    } while (!isVisible() && performance.now() < deadlineMs)
   }
 
   async #attempt(doing: string, topic: TopicMetadata, work: () => Promise<void>): Promise<void> {

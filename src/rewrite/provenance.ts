@@ -23,7 +23,8 @@ const OFFSET_DIGITS_MAX = 16
 export class ProvenanceHeader {
   readonly #origin: Buffer
   readonly #buffer: Buffer
-  #offset = -1
+  /** What the digits say. */
+  #offset = 0
   #digitsStart = 0
   #end = 0
   #encoded: Uint8Array

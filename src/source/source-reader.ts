@@ -245,6 +245,7 @@ class FetchLoop {
 
   async #recover(error: unknown): Promise<void> {
     this.#session.reset()
+    if (this.#options.signal.aborted) return
     const code = error instanceof ClusterError ? error.code : 'UNREACHABLE'
     this.#options.retrying(code)
     // The broker has dropped an idle session for another client's: a full request begins the next one.

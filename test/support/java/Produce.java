@@ -16,10 +16,12 @@ import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.LockSupport;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.NewTopic;
+import org.apache.kafka.clients.admin.TopicDescription;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.errors.TimeoutException;
 import org.apache.kafka.common.errors.TopicExistsException;
+import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
 import org.apache.kafka.common.header.Header;
 import org.apache.kafka.common.header.internals.RecordHeader;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
@@ -391,10 +393,23 @@ public class Produce {
                     if (!(e.getCause() instanceof TopicExistsException)) throw e;
                 }
             }
-            var described = admin.describeTopics(options.topics().stream().map(Topic::name).toList()).allTopicNames().get();
+            var described = describe(admin, options.topics().stream().map(Topic::name).toList());
             return options.topics().stream()
                 .map(topic -> new Topic(topic.name(), described.get(topic.name()).partitions().size(), topic.compression()))
                 .toList();
+        }
+    }
+
+    /** The broker that is asked may hear of a new topic a moment after the one that made it. */
+    static Map<String, TopicDescription> describe(Admin admin, List<String> topics) throws Exception {
+        long deadline = System.nanoTime() + 10_000_000_000L;
+        while (true) {
+            try {
+                return admin.describeTopics(topics).allTopicNames().get();
+            } catch (ExecutionException e) {
+                if (!(e.getCause() instanceof UnknownTopicOrPartitionException) || System.nanoTime() > deadline) throw e;
+                Thread.sleep(50);
+            }
         }
     }
 

@@ -1,0 +1,26 @@
+# What can be done with a checkout; `make` alone lists it.
+export PATH := $(CURDIR)/.tools/node/bin:$(PATH)
+
+.PHONY: help build test lint typecheck unused unit integration demo clean
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 16
+	@echo '  make lint, typecheck, unused, unit, integration: one part of the test alone'
+
+build: ## install what is missing, so that bin/farlog runs
+	@bin/setup run
+
+test: ## all checks, unit tests, and integration tests against real Kafka
+	@bin/setup test
+	@node test/support/run-checks.ts
+
+lint typecheck unused unit integration:
+	@bin/setup test
+	@node test/support/run-checks.ts $@
+
+demo: ## two clusters and a mirror between them, to watch (KEEP=1 leaves it running)
+	@bin/setup test
+	@node test/demo/demo.ts
+
+clean: ## remove everything that was installed into the checkout
+	rm -rf node_modules .tools
