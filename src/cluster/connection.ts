@@ -41,6 +41,7 @@ export class BrokerConnection {
   /** When each unanswered request was sent, oldest first. */
   readonly #sentAtMs: number[] = []
   readonly #overdueCheck: NodeJS.Timeout
+  #checkedAtMs = performance.now()
   #failure: ClusterError | undefined
 
   /** Connects, authenticates and asks for the API versions. */
@@ -141,8 +142,15 @@ export class BrokerConnection {
   }
 
   #closeIfOverdue(): void {
+    const nowMs = performance.now()
+    const sinceCheckMs = nowMs - this.#checkedAtMs
+    this.#checkedAtMs = nowMs
+    if (sinceCheckMs > OVERDUE_CHECK_INTERVAL_MS * 5) {
+      // It was us who stood still (a paused process, a suspended machine): the answers may be here, unread.
+      for (let i = 0; i < this.#sentAtMs.length; i++) this.#sentAtMs[i]! += sinceCheckMs
+    }
     const oldest = this.#sentAtMs[0]
-    if (oldest === undefined || performance.now() - oldest < REQUEST_TIMEOUT_MS) return
+    if (oldest === undefined || nowMs - oldest < REQUEST_TIMEOUT_MS) return
     this.#failure = new ClusterError(
       'TIMED_OUT',
       `broker ${this.address} did not answer within ${REQUEST_TIMEOUT_MS / 1000} s`,

@@ -47,6 +47,8 @@ export interface WriterListener {
   /** All source offsets below this are at the destination, or are nothing that goes there. */
   progressed(nextSourceOffset: number): void
   acknowledged(batch: AcknowledgedBatch): void
+  /** The destination refused a write because a newer owner has fenced this one; told once, even after `close`. */
+  fenced(): void
   /** The writer is closed. */
   failed(failure: WriteFailure): void
 }
@@ -95,6 +97,7 @@ export class PartitionWriter implements BatchSink {
   #hasFailed = false
   #nextSequence = 0
   #isClosed = false
+  #isFenced = false
 
   constructor(options: PartitionWriterOptions) {
     this.topic = options.topic
@@ -163,11 +166,15 @@ export class PartitionWriter implements BatchSink {
   settle(outgoing: OutgoingBatch, error: string, message: string | null, baseOffset: number): { retryDue: boolean } {
     const batch = outgoing as PendingBatch
     this.#inFlight--
+    const outcome = produceOutcome(error, this.#hasFailed)
+    if (outcome === 'fenced' && !this.#isFenced) {
+      this.#isFenced = true
+      this.#listener.fenced()
+    }
     if (this.#isClosed) {
       batch.sealed?.release()
       return { retryDue: false }
     }
-    const outcome = produceOutcome(error, this.#hasFailed)
     if (outcome === 'acknowledged') {
       batch.state = 'acknowledged'
       this.#listener.acknowledged({

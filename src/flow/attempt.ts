@@ -178,6 +178,10 @@ export class Attempt implements FetchTarget, WriterListener {
     this.#listener.acknowledged(batch)
   }
 
+  fenced(): void {
+    this.#flow.fenced()
+  }
+
   failed(failure: WriteFailure): void {
     if (failure.outcome === 'resume') this.#end({ kind: 'resume', error: failure.error })
     else this.#end({ kind: 'write-failed', failure })

@@ -232,7 +232,6 @@ export class PartitionMirror {
 
   /** What to do about a write that failed for good; `undefined`: try again with smaller batches. */
   #judge(failure: WriteFailure): Halt | undefined {
-    if (failure.outcome === 'fenced') this.#flow.fenced()
     if (failure.outcome === 'too-large' && failure.records > 1 && this.#batchBytesMax > BATCH_BYTES_MIN) {
       // The topic's limit is lower than what its configuration said when it was asked.
       this.#batchBytesMax = Math.max(Math.floor(Math.min(failure.bytes, this.#batchBytesMax) / 2), BATCH_BYTES_MIN)

@@ -36,14 +36,14 @@ export interface RecordDifference {
 /** The first differences of a partition of each kind, neighbours merged; what is over the limit is dropped. */
 export class DifferenceList {
   readonly #limit: number
-  readonly #byKind = new Map<DifferenceKind, Difference[]>()
+  readonly #byKind = new Map<DifferenceKind, Difference[]>(DIFFERENCE_KINDS.map(kind => [kind, []]))
 
   constructor(limit: number) {
     this.#limit = limit
   }
 
   add(found: RecordDifference): void {
-    const alike = this.#byKind.getOrInsert(found.kind)
+    const alike = this.#byKind.get(found.kind)!
     const last = alike.at(-1)
     if (last !== undefined && isNext(last, found)) alike[alike.length - 1] = extended(last, found)
     else if (alike.length < this.#limit) alike.push(single(found))
@@ -54,5 +54,32 @@ export class DifferenceList {
     const all: Difference[] = missing.map(sourceOffsets => ({ kind: 'missing', sourceOffsets }))
     for (const alike of this.#byKind.values()) all.push(...alike)
     return all.sort((a, b) => a.sourceOffsets.first - b.sourceOffsets.first).slice(0, this.#limit)
+  }
+}
+
+function isNext(last: Difference, { kind, sourceOffset, destinationOffset, fields }: RecordDifference): boolean {
+  return (
+    last.kind === kind &&
+    last.sourceOffsets.last === sourceOffset - 1 &&
+    last.destinationOffsets?.last === destinationOffset - 1 &&
+    String(last.fields) === String(fields)
+  )
+}
+
+function extended(last: Difference, { sourceOffset, destinationOffset }: RecordDifference): Difference {
+  return {
+    ...last,
+    sourceOffsets: { first: last.sourceOffsets.first, last: sourceOffset },
+    destinationOffsets: { first: last.destinationOffsets?.first ?? destinationOffset, last: destinationOffset }
+  }
+}
+
+function single({ kind, sourceOffset, destinationOffset, fields, detail }: RecordDifference): Difference {
+  return {
+    kind,
+    sourceOffsets: { first: sourceOffset, last: sourceOffset },
+    destinationOffsets: { first: destinationOffset, last: destinationOffset },
+    ...(fields && { fields }),
+    ...(detail && { detail: detail() })
   }
 }

@@ -23,19 +23,19 @@ export function differingFields(record: ReadRecord, copy: ReadRecord, originInde
 
 /** What differs, for a person. Sizes and places only: keys and values may be nobody else's business. */
 export function describeDifference(record: ReadRecord, copy: ReadRecord, fields: readonly RecordField[]): string {
-  return fields
-    .map(field => {
-      switch (field) {
-        case 'key':
-        case 'value':
-          return `${field}: ${describeBytes(record[field], copy[field])}`
-        case 'headers':
-          return `headers: ${describeHeaders(record.headers, copy.headers)}`
-        case 'timestamp':
-          return `timestamp: ${record.timestamp} became ${copy.timestamp}`
-      }
-    })
-    .join('; ')
+  return fields.map(field => describeField(record, copy, field)).join('; ')
+}
+
+function describeField(record: ReadRecord, copy: ReadRecord, field: RecordField): string {
+  switch (field) {
+    case 'key':
+    case 'value':
+      return `${field}: ${describeBytes(record[field], copy[field])}`
+    case 'headers':
+      return `headers: ${describeHeaders(record.headers, copy.headers)}`
+    case 'timestamp':
+      return `timestamp: ${record.timestamp} became ${copy.timestamp}`
+  }
 }
 
 function isEqual(a: Buffer | null, b: Buffer | null): boolean {

@@ -1,0 +1,147 @@
+import { parseArgs } from 'node:util'
+import { ClusterError } from '../cluster/errors.ts'
+import { loadConfig } from '../config/load.ts'
+import { patternProblem, splitPatterns } from '../config/name-filter.ts'
+import type { Config, FlowConfig } from '../config/types.ts'
+import { VerifyError } from '../verify/errors.ts'
+import type { FlowReport, Verdict } from '../verify/flow-report.ts'
+import { Progress } from '../verify/progress.ts'
+import { reportText } from '../verify/report-text.ts'
+import { type VerifyOptions, verifyFlow } from '../verify/verify-flow.ts'
+import { type Command, UsageError } from './command.ts'
+
+const EXIT_IDENTICAL = 0
+const EXIT_DIFFERENT = 1
+const EXIT_NOT_COMPARED = 2
+
+const DIFFERENCES_MAX = 100
+const DIFFERENCES_PER_PARTITION = 20
+
+/** `farlog verify`: the second pair of eyes. */
+export const command: Command = {
+  name: 'verify',
+  summary: 'Compare source and destination record by record.',
+  help: `Reads the committed records of every mirrored topic from both clusters and pairs them by the header
+farlog.origin. Key, value, timestamp and headers (order, repeated names, null values) must be equal, and
+the order within each partition too. Changes nothing and commits nothing; a mirror may be running.
+
+Options:
+  --topics PATTERNS    Only these of the configured topics: comma-separated regular expressions that
+                       match the whole name of the source topic.
+  --destination ALIAS  Only this destination; all of them otherwise.
+  --allow-lag          Records that are not mirrored yet (pending) are no difference.
+  --limit N            Tell at most N differences (default: ${DIFFERENCES_MAX}, of a partition ${DIFFERENCES_PER_PARTITION}).
+  --json               One JSON object on stdout: {"verdict", "flows": [{"source", "destination", "verdict",
+                       "totals", "topics", "differences", "areMoreDifferences", "failures"}]}
+
+Exits 0 if identical, 1 if different, 2 if it could not compare.
+
+What the table counts, by record of the source:
+  EQUAL       the copy is equal and in its place
+  MISSING     no copy, though copies of later records are there
+  REORDERED   the copy stands behind the copy of a later record (its contents are then not compared)
+  DIFFERENT   the copy differs
+  PENDING     no copy yet, nor of any later record; how far the mirror is behind
+  LOOPED      it has been at the destination before, so it must not be mirrored
+and by copy: DUPLICATED, a second one; UNEXPECTED, of what is no committed record of the source.
+
+What is no difference, and is counted below the table: records that retention has deleted on either side,
+copies newer than the comparison, other writers' records. Where the destination compacts, a missing copy
+counts only if no copy of a newer record with its key is there, and never if the record is a tombstone.
+Where the source compacts, copies of what it has removed cannot be compared.
+
+Examples:
+  farlog verify                              is everything there?
+  farlog verify --allow-lag --topics 'orders.*'
+  farlog verify --json | jq .verdict`,
+
+  async run(args, env) {
+    const { values } = parseArgs({
+      args,
+      options: {
+        topics: { type: 'string' },
+        destination: { type: 'string' },
+        'allow-lag': { type: 'boolean' },
+        limit: { type: 'string' },
+        json: { type: 'boolean' }
+      }
+    })
+    const limit = readLimit(values.limit)
+    const options: VerifyOptions = {
+      topics: readPatterns(values.topics),
+      differencesPerPartition: limit ?? DIFFERENCES_PER_PARTITION,
+      differencesMax: limit ?? DIFFERENCES_MAX,
+      isLagAllowed: values['allow-lag'] === true
+    }
+    const config = loadConfig(env)
+    const flows = chooseFlows(config, values.destination)
+    try {
+      const reports: FlowReport[] = []
+      for (const flow of flows) {
+        const report = await verifyWithProgress(config, flow, options)
+        reports.push(report)
+        if (!values.json) process.stdout.write(reportText(report))
+      }
+      const verdict = worst(reports)
+      if (values.json) process.stdout.write(`${JSON.stringify({ verdict, flows: reports }, null, 2)}\n`)
+      return exitCodeOf(verdict)
+    } catch (error) {
+      if (!(error instanceof VerifyError || error instanceof ClusterError)) throw error
+      process.stderr.write(`farlog verify: could not compare: ${describe(error)}\n`)
+      return EXIT_NOT_COMPARED
+    }
+  }
+}
+
+async function verifyWithProgress(config: Config, flow: FlowConfig, options: VerifyOptions): Promise<FlowReport> {
+  using progress = new Progress(`${flow.source.alias} → ${flow.destination.alias}`, process.stderr)
+  return await verifyFlow(config, flow, options, progress)
+}
+
+function readLimit(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined
+  if (!/^\d{1,7}$/.test(text) || Number(text) === 0) {
+    throw new UsageError(`--limit ${text} is no number from 1 to 9999999`)
+  }
+  return Number(text)
+}
+
+function readPatterns(text: string | undefined): string[] | undefined {
+  if (text === undefined) return undefined
+  const patterns = splitPatterns(text)
+  if (patterns.length === 0) throw new UsageError('--topics needs at least one pattern')
+  for (const pattern of patterns) {
+    const problem = patternProblem(pattern)
+    if (problem !== undefined) throw new UsageError(`--topics ${pattern}: ${problem}`)
+  }
+  return patterns
+}
+
+function chooseFlows(config: Config, destination: string | undefined): readonly FlowConfig[] {
+  if (destination === undefined) return config.flows
+  const flows = config.flows.filter(flow => flow.destination.alias === destination)
+  if (flows.length > 0) return flows
+  const known = config.flows.map(flow => flow.destination.alias).join(', ')
+  throw new UsageError(`--destination ${destination} is none of the configured ones: ${known}`)
+}
+
+const FROM_BAD_TO_GOOD: readonly Verdict[] = ['could not compare', 'DIFFERENT', 'identical']
+
+function worst(reports: readonly FlowReport[]): Verdict {
+  return FROM_BAD_TO_GOOD.find(verdict => reports.some(report => report.verdict === verdict)) ?? 'identical'
+}
+
+function exitCodeOf(verdict: Verdict): number {
+  switch (verdict) {
+    case 'identical':
+      return EXIT_IDENTICAL
+    case 'DIFFERENT':
+      return EXIT_DIFFERENT
+    case 'could not compare':
+      return EXIT_NOT_COMPARED
+  }
+}
+
+function describe(error: VerifyError | ClusterError): string {
+  return error instanceof VerifyError ? `${error.message}; ${error.remedy}` : error.message
+}
