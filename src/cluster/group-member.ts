@@ -136,9 +136,7 @@ export class GroupMember {
   async commit(offsets: readonly CommittedOffset[]): Promise<void> {
     if (offsets.length === 0) return
     await new Promise<void>((resolve, reject) => {
-      this.#consumer.commitCb(offsets, error =>
-        error ? reject(this.#error('committing progress', error)) : resolve()
-      )
+      this.#consumer.commitCb(offsets, error => (error ? reject(this.#error('committing progress', error)) : resolve()))
     })
   }
 

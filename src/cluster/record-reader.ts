@@ -64,7 +64,7 @@ export interface ReadOptions {
   readonly signal?: AbortSignal
 }
 
-const FETCH_BYTES = 2 * 1024 * 1024
+const FETCH_BYTES = 1 * 1024 * 1024
 const PATIENCE_MS = 30_000
 
 /**

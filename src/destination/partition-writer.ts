@@ -8,6 +8,11 @@
  * Sending a failed batch again while later ones are in flight would put them in front of it, or have the leader refuse
  * them one by one; so the window first drains, then all that is not acknowledged goes again, in order, with the same
  * bytes and sequence numbers, and the leader leaves out what it has already (KIP-98).
+ *
+ * A leader that knows nothing of a producer takes any sequence number for its first. Were the first batch refused and
+ * the second one, already in flight, taken as the first, the retry would come out of order and the log would have a
+ * hole where nobody looks for one. So until the leader has acknowledged something, and again after a silence in which
+ * it may have forgotten (`producer.id.expiration.ms`), one batch goes alone.
  */
 import type { ProducerIdentity } from '../cluster/transactions.ts'
 import { BatchBuilder, type SealedBatch } from '../records/batch-builder.ts'
@@ -18,6 +23,8 @@ import { type ProduceOutcome, produceOutcome } from './produce-outcome.ts'
 
 /** A leader remembers the last five batches of a producer; with more in flight it could not tell a retry from a gap. */
 const IN_FLIGHT_BATCHES_MAX = 5
+/** A leader forgets a producer only after far longer than this without a batch. */
+const LEADER_REMEMBERS_MS = 60_000
 /** Sequence numbers count records modulo 2^31 (Kafka's DefaultRecordBatch.incrementSequence). */
 const SEQUENCE_MODULUS = 2 ** 31
 
@@ -79,6 +86,8 @@ export interface PartitionWriterOptions {
   readonly batchBytesMax: number
   readonly pool: BufferPool
   readonly listener: WriterListener
+  /** A monotonic clock in milliseconds. */
+  readonly nowMs?: () => number
 }
 
 export class PartitionWriter implements BatchSink {
@@ -98,6 +107,9 @@ export class PartitionWriter implements BatchSink {
   #nextSequence = 0
   #isClosed = false
   #isFenced = false
+  /** When the leader last acknowledged a batch. */
+  #knownAtMs = Number.NEGATIVE_INFINITY
+  readonly #nowMs: () => number
 
   constructor(options: PartitionWriterOptions) {
     this.topic = options.topic
@@ -106,6 +118,7 @@ export class PartitionWriter implements BatchSink {
     this.#batchBytesMax = options.batchBytesMax
     this.#pool = options.pool
     this.#listener = options.listener
+    this.#nowMs = options.nowMs ?? (() => performance.now())
   }
 
   /** Bytes held: in flight, waiting and open. */
@@ -124,9 +137,13 @@ export class PartitionWriter implements BatchSink {
 
   /** Whether `take` would give a batch. */
   get canSend(): boolean {
-    if (this.#isClosed || this.#hasFailed || this.#inFlight >= IN_FLIGHT_BATCHES_MAX) return false
+    if (this.#isClosed || this.#hasFailed || this.#inFlight >= this.#inFlightMax) return false
     const next = this.#batches[this.#firstUnsent()]
     return next !== undefined && (next.state === 'ready' || next.records + (next.builder?.recordCount ?? 0) > 0)
+  }
+
+  get #inFlightMax(): number {
+    return this.#nowMs() - this.#knownAtMs < LEADER_REMEMBERS_MS ? IN_FLIGHT_BATCHES_MAX : 1
   }
 
   builderFor(codec: Codec, recordBytes: number, expectedBytes: number): BatchBuilder {
@@ -177,6 +194,7 @@ export class PartitionWriter implements BatchSink {
     }
     if (outcome === 'acknowledged') {
       batch.state = 'acknowledged'
+      this.#knownAtMs = this.#nowMs()
       this.#listener.acknowledged({
         records: batch.records,
         bytes: batch.sealed!.bytes.length,
@@ -200,8 +218,9 @@ export class PartitionWriter implements BatchSink {
     return { retryDue: this.#hasFailed && this.#inFlight === 0 }
   }
 
-  /** Makes what failed ready to be sent again. Only when `settle` said so. */
+  /** Makes what failed ready to be sent again, once nothing is in flight any more. */
   retry(): void {
+    if (this.#inFlight > 0) return
     for (const batch of this.#batches) if (batch.state === 'failed') batch.state = 'ready'
     this.#hasFailed = false
   }

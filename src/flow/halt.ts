@@ -16,6 +16,8 @@ const HEALABLE = {
   diverged: false,
   /** A source batch whose CRC or layout is wrong. */
   'corrupt-batch': true,
+  /** A source batch in a form that can't be mirrored: message format 0 or 1, an unknown codec, an absurd timestamp. */
+  'unsupported-batch': true,
   /** A record larger than the destination takes. */
   'record-too-large': true,
   /** An ACL is missing. */
@@ -61,10 +63,14 @@ const AUTHORIZATION_ERRORS = new Set([
   'GROUP_AUTHORIZATION_FAILED'
 ])
 
+const UNSUPPORTED = new Set(['UNSUPPORTED_MAGIC', 'UNKNOWN_CODEC', 'TIMESTAMP_OUT_OF_RANGE'])
+
 /** What an error that ended a partition's work means. */
 export function haltFor(error: unknown): Halt {
   if (error instanceof HaltError) return error.halt
-  if (error instanceof RecordsError) return { reason: 'corrupt-batch', detail: error.message }
+  if (error instanceof RecordsError) {
+    return { reason: UNSUPPORTED.has(error.code) ? 'unsupported-batch' : 'corrupt-batch', detail: error.message }
+  }
   if (error instanceof ClusterError) {
     const reason = AUTHORIZATION_ERRORS.has(error.code) ? 'not-authorized' : 'destination-refused'
     return { reason, detail: error.message }

@@ -56,7 +56,9 @@ export class PartitionLag {
 
   /** All below this offset is acknowledged by the destination, or is nothing that goes there. */
   acknowledged(nextSourceOffset: number): void {
+    const before = this.#nextSourceOffset
     this.#nextSourceOffset = nextSourceOffset
+    if (before !== undefined && nextSourceOffset < before) this.#startOver()
     let passed = 0
     while (passed < this.#observations.length && this.#observations[passed]!.endOffset <= nextSourceOffset) passed++
     if (passed > 0) this.#observations.splice(0, passed)
@@ -69,6 +71,13 @@ export class PartitionLag {
     const records = Math.max(this.#sourceEndOffset - this.#nextSourceOffset, 0)
     const oldest = this.#observations[0]
     return { records, seconds: records === 0 || oldest === undefined ? 0 : (nowMs - oldest.seenAtMs) / 1000 }
+  }
+
+  /** Progress went back (a new generation of the topic): what is missing now was first seen when it was last heard of. */
+  #startOver(): void {
+    this.#observations = []
+    if (this.#sourceEndOffset === undefined || this.#sourceEndOffset <= this.#nextSourceOffset!) return
+    this.#observations.push({ endOffset: this.#sourceEndOffset, seenAtMs: this.#heardAtMs })
   }
 
   /** Halves the list: of each two, the earlier time and the later offset. */

@@ -25,6 +25,7 @@ export function decompress(codec: Codec, compressed: Buffer): Buffer {
     case Codec.snappy:
       return decompressSnappy(compressed)
     case Codec.lz4:
+      assertLz4Fits(compressed)
       return lz4Decompress(compressed)
     case Codec.zstd:
       return zstdDecompressSync(compressed, { maxOutputLength: DECOMPRESSED_BYTES_MAX })
@@ -86,4 +87,32 @@ function decompressSnappyBlock(block: Buffer): Buffer {
   if (plainBytes > DECOMPRESSED_BYTES_MAX)
     throw new RangeError(`snappy data expands beyond ${DECOMPRESSED_BYTES_MAX} bytes`)
   return snappyDecompress(block)
+}
+
+/** Bytes that one byte of an LZ4 block can stand for at most. */
+const LZ4_RATIO_MAX = 255
+const LZ4_BLOCK_MAX_BYTES = [0, 0, 0, 0, 65_536, 262_144, 1_048_576, 4_194_304]
+const LZ4_UNCOMPRESSED_BIT = 0x80000000
+
+/**
+ * Throws where an LZ4 frame could hold more than the limit: the library itself has none. Each block holds at most what
+ * the frame's header says, so counting blocks bounds the whole (the frame format's sections 3 and 4).
+ */
+function assertLz4Fits(frame: Buffer): void {
+  if (frame.length * LZ4_RATIO_MAX <= DECOMPRESSED_BYTES_MAX) return
+  const flags = frame[4]!
+  const blockMaxBytes = LZ4_BLOCK_MAX_BYTES[(frame[5]! >> 4) & 0x07]!
+  const blockChecksumBytes = flags & 0x10 ? 4 : 0
+  let at = 7 + (flags & 0x08 ? 8 : 0) + (flags & 0x01 ? 4 : 0)
+  let plainBytesMax = 0
+  while (at + 4 <= frame.length) {
+    const size = frame.readUInt32LE(at)
+    if (size === 0) return
+    const blockBytes = size % LZ4_UNCOMPRESSED_BIT
+    plainBytesMax += Math.min(blockMaxBytes, size >= LZ4_UNCOMPRESSED_BIT ? blockBytes : blockBytes * LZ4_RATIO_MAX)
+    if (plainBytesMax > DECOMPRESSED_BYTES_MAX) {
+      throw new RangeError(`lz4 data expands beyond ${DECOMPRESSED_BYTES_MAX} bytes`)
+    }
+    at += 4 + blockBytes + blockChecksumBytes
+  }
 }

@@ -36,6 +36,9 @@ export class RecordCursor {
     this.#baseTimestamp = batch.baseTimestamp
     this.#count = batch.recordCount
     if (this.#count < 0) throw this.#malformed(`it claims ${this.#count} records`)
+    if (!Number.isSafeInteger(this.#baseTimestamp) || !Number.isSafeInteger(batch.maxTimestamp)) {
+      throw this.#timestampOutOfRange()
+    }
     if (batch.codec === 0) {
       this.bytes = batch.bytes
       this.#at = batch.start + BATCH_OVERHEAD_BYTES
@@ -70,6 +73,9 @@ export class RecordCursor {
     if (length < 0 || bodyEnd > this.#end) throw this.#malformed(`record ${this.#index} claims ${length} bytes`)
     this.attributes = bytes[bodyStart]!
     this.timestamp = this.#baseTimestamp + readVarlong(bytes, bodyStart + 1)
+    if (this.timestamp > Number.MAX_SAFE_INTEGER || this.timestamp < Number.MIN_SAFE_INTEGER) {
+      throw this.#timestampOutOfRange()
+    }
     this.offset = this.#baseOffset + readVarint(bytes, varintEnd)
     this.payloadStart = varintEnd
 
@@ -82,12 +88,21 @@ export class RecordCursor {
     this.headerCount = readVarint(bytes, this.payloadEnd)
     this.headersStart = varintEnd
     this.headersEnd = bodyEnd
-    if (this.headerCount < 0 || this.headersStart > bodyEnd) {
+    // A header has at least the lengths of its key and its value, a byte each.
+    if (this.headerCount < 0 || this.headersStart + this.headerCount * 2 > bodyEnd) {
       throw this.#malformed(`record ${this.#index} claims ${this.headerCount} headers`)
     }
     this.#at = bodyEnd
     this.#index++
     return true
+  }
+
+  #timestampOutOfRange(): RecordsError {
+    return new RecordsError(
+      'TIMESTAMP_OUT_OF_RANGE',
+      `the batch at offset ${this.#baseOffset} has a timestamp beyond 2^53 ms, which would not be copied exactly`,
+      this.#baseOffset
+    )
   }
 
   #malformed(what: string): RecordsError {

@@ -84,6 +84,8 @@ export class HopDetector {
     for (let i = 0; i < headerCount && at < headersEnd; i++) {
       const keyLength = readVarint(bytes, at)
       const keyStart = varintEnd
+      // A header's key is never null; a negative length would lead back to where we are.
+      if (keyLength < 0) return false
       const valueLength = readVarint(bytes, keyStart + keyLength)
       const valueStart = varintEnd
       at = valueStart + Math.max(valueLength, 0)
@@ -114,6 +116,7 @@ export class ProvenanceReader {
     for (let i = 0; i < headerCount && at < headersEnd; i++) {
       const keyLength = readVarint(bytes, at)
       const keyStart = varintEnd
+      if (keyLength < 0) return -1
       const valueLength = readVarint(bytes, keyStart + keyLength)
       const valueStart = varintEnd
       at = valueStart + Math.max(valueLength, 0)

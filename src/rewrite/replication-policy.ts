@@ -9,6 +9,9 @@ export interface ReplicationPolicy {
   refusal(sourceTopic: string): string | null
 }
 
+const HEARTBEATS = 'heartbeats'
+const INTERNAL_SUFFIXES = ['-internal', '.internal']
+
 /**
  * @param name `default` puts the source's alias in front; `identity` keeps the name
  * @param separator between alias and topic, under `default`
@@ -20,11 +23,14 @@ export function replicationPolicy(
   separator: string
 ): ReplicationPolicy {
   return {
-    destinationTopic: topic => (name === 'identity' ? topic : `${sourceAlias}${separator}${topic}`),
+    // Heartbeats tell the clusters apart by their topic's name, so even `identity` renames them, as MirrorMaker 2 does.
+    destinationTopic: topic =>
+      name === 'identity' && topic !== HEARTBEATS ? topic : `${sourceAlias}${separator}${topic}`,
     refusal: topic => {
       if (topic.startsWith('__')) return 'it is internal to Kafka'
       if (topic.startsWith('.')) return 'its name starts with a dot'
-      if (topic.endsWith('-internal') || topic.endsWith('.internal')) return 'it is internal to a Kafka tool'
+      if (INTERNAL_SUFFIXES.concat(`${separator}internal`).some(suffix => topic.endsWith(suffix)))
+        return 'it is internal to a Kafka tool'
       if (name === 'default' && hopsOf(topic, separator).includes(destinationAlias)) {
         return `it came from ${destinationAlias}, so mirroring it there would be a cycle`
       }

@@ -90,5 +90,6 @@ function range({ first, last }: OffsetRun): string {
 function verdictLine({ source, destination, verdict, totals }: FlowReport): string {
   const isOnlyBehind = verdict === 'DIFFERENT' && totals.equal + totals.looped + totals.pending === totals.sourceRecords
   const reason = isOnlyBehind ? ` (only because ${inThousands(totals.pending)} records are not mirrored yet)` : ''
-  return `${source} → ${destination}: ${verdict}${reason}`
+  const compared = inThousands(totals.equal + totals.different)
+  return `${source} → ${destination}: ${verdict}, ${compared} records compared${reason}`
 }

@@ -38,7 +38,7 @@ export interface FarlogProcess extends AsyncDisposable {
 
 /** Starts the worker with exactly these variables (and `PATH`), and a free HTTP port where none is given. */
 export async function startFarlog(env: Readonly<Record<string, string>>): Promise<FarlogProcess> {
-  const port = env['FARLOG_HTTP_PORT'] ?? String((await freePorts(1))[0])
+  const port = env.FARLOG_HTTP_PORT ?? String((await freePorts(1))[0])
   const worker = spawnOwned([FARLOG, 'run'], {
     env: environment({ FARLOG_HTTP_HOST: '127.0.0.1', ...env, FARLOG_HTTP_PORT: port }),
     stdio: ['ignore', 'pipe', 'pipe']
@@ -93,7 +93,7 @@ const FARLOG = join(PROJECT_DIR, 'bin/farlog')
 const KEPT_LINES = 10_000
 
 function environment(env: Readonly<Record<string, string>>): Record<string, string> {
-  return { PATH: process.env['PATH'] ?? '/usr/bin:/bin', ...env }
+  return { PATH: process.env.PATH ?? '/usr/bin:/bin', ...env }
 }
 
 function parseLogLine(line: string): LogLine | undefined {

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { type MessageToProduce, Producer } from '@platformatic/kafka'
 import { digest, type PartitionDigest } from './digest.ts'
+import { runFarlog } from './farlog-process.ts'
 import { type KafkaCluster, startKafka } from './kafka-cluster.ts'
 import { MetricSamples } from './metric-samples.ts'
 import { startMirrorMaker } from './mirror-maker.ts'
@@ -214,6 +215,13 @@ describe('the test harness', function () {
       until(() => Promise.reject(new GiveUp('never')), { describe: 'the impossible' }),
       { message: 'never' }
     )
+  })
+
+  it('runs a command of farlog with only the environment that is given', async () => {
+    assert.equal((await runFarlog(['--help'])).code, 0)
+    const { code, stderr } = await runFarlog(['config'], { FARLOG_SOURCE: 'east' })
+    assert.equal(code, 78)
+    assert.match(stderr, /FARLOG_DESTINATIONS/)
   })
 
   it('reads Prometheus text', () => {

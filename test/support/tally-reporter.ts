@@ -13,7 +13,7 @@ export interface Tally {
 export default class TallyReporter extends reporters.Spec {
   constructor(runner: Runner, options: Mocha.MochaOptions) {
     super(runner, options)
-    const file = process.env['FARLOG_TEST_TALLY']
+    const file = process.env.FARLOG_TEST_TALLY
     if (!file) return
     const tally: Tally = { passed: 0, failed: 0, complete: false }
     const write = () => writeFileSync(file, JSON.stringify(tally))

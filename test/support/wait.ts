@@ -10,6 +10,9 @@ export interface UntilOptions {
   readonly describe: string
 }
 
+/** What of a type is left when it is known to be truthy. */
+type Truthy<T> = Exclude<T, false | 0 | '' | null | undefined>
+
 /**
  * Asks again and again until the condition gives something truthy, and gives that back. A condition that throws counts
  * as not yet true. The error at the end tells the last value or error seen.
@@ -17,13 +20,13 @@ export interface UntilOptions {
 export async function until<T>(
   condition: () => T | Promise<T>,
   { timeoutMs = 30_000, pauseMs = 50, describe }: UntilOptions
-): Promise<NonNullable<T>> {
+): Promise<Truthy<T>> {
   const deadline = performance.now() + timeoutMs
   for (;;) {
     let last: string
     try {
       const value = await condition()
-      if (value) return value as NonNullable<T>
+      if (value) return value as Truthy<T>
       last = `last value: ${inspect(value, { depth: 6 })}`
     } catch (error) {
       if (error instanceof GiveUp) throw error

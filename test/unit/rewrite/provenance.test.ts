@@ -7,13 +7,13 @@ const anOffset = fc.oneof(fc.nat({ max: 1_200 }), fc.integer({ min: 0, max: Numb
 
 describe('ProvenanceHeader', () => {
   it('names offset 0 when that is the first one', () => {
-    assert.equal(valueOf(new ProvenanceHeader('east', 'orders', 3).encode(0)), 'east/orders/3/0')
+    assert.equal(headerText(new ProvenanceHeader('east', 'orders', 3).encode(0)), 'east/orders/3/0')
   })
 
   it('names every offset from 0 to 10,010 in turn', () => {
     const header = new ProvenanceHeader('east', 'orders', 3)
     for (let offset = 0; offset <= 10_010; offset++) {
-      assert.equal(valueOf(header.encode(offset)), `east/orders/3/${offset}`)
+      assert.equal(headerText(header.encode(offset)), `east/orders/3/${offset}`)
     }
   })
 
@@ -24,7 +24,7 @@ describe('ProvenanceHeader', () => {
         const header = new ProvenanceHeader('east', 'orders', 0)
         for (const { start, length } of runs) {
           for (let offset = start; offset < start + length; offset++) {
-            assert.equal(valueOf(header.encode(offset)), `east/orders/0/${offset}`)
+            assert.equal(headerText(header.encode(offset)), `east/orders/0/${offset}`)
           }
         }
       })
@@ -35,7 +35,7 @@ describe('ProvenanceHeader', () => {
     for (const last of [9, 99, 999, 999_999, 2 ** 32, 8_999_999_999_999_999]) {
       const header = new ProvenanceHeader('e', 't', 12_345)
       for (const offset of [last - 1, last, last + 1, last + 2]) {
-        assert.equal(valueOf(header.encode(offset)), `e/t/12345/${offset}`)
+        assert.equal(headerText(header.encode(offset)), `e/t/12345/${offset}`)
       }
     }
   })
@@ -147,7 +147,7 @@ function header(value: string | null): Header {
 }
 
 /** The value in an encoded provenance header whose value is shorter than 64 bytes. */
-function valueOf(encoded: Uint8Array): string {
+function headerText(encoded: Uint8Array): string {
   const bytes = Buffer.from(encoded)
   assert.equal(bytes.toString('latin1', 1, 14), 'farlog.origin')
   assert.equal(bytes[14], (bytes.length - 15) * 2)

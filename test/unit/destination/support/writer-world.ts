@@ -189,6 +189,7 @@ export class WriterWorld {
           this.progress = next
         },
         acknowledged: () => {},
+        fenced: () => assert.fail('there is no other owner here'),
         failed: failure => {
           this.#failure = failure
         }

@@ -39,13 +39,14 @@ export const ATTRIBUTE = { logAppendTime: 0x08, transactional: 0x10, control: 0x
 export function batchFields(records: readonly PlainRecord[], given: Partial<BatchFields> = {}): BatchFields {
   const baseOffset = given.baseOffset ?? records[0]?.offset ?? 0
   const timestamps = records.map(record => record.timestamp)
+  const newestFirst = timestamps.toSorted((a, b) => Number(b - a))
   return {
     baseOffset,
     leaderEpoch: 0,
     attributes: 0,
     lastOffsetDelta: (records.at(-1)?.offset ?? baseOffset) - baseOffset,
     baseTimestamp: timestamps[0] ?? -1n,
-    maxTimestamp: timestamps.reduce((max, timestamp) => (timestamp > max ? timestamp : max), -1n),
+    maxTimestamp: newestFirst[0] ?? -1n,
     producerId: -1n,
     producerEpoch: -1,
     baseSequence: -1,
