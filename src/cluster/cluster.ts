@@ -1,5 +1,7 @@
 import { metadataV12 } from '@platformatic/kafka'
 import type { ClusterConfig } from '../config/types.ts'
+import { BufferPool } from '../records/buffer-pool.ts'
+import { BatchConnection } from './batch-connection.ts'
 import { BrokerConnection } from './connection.ts'
 import { answerDespiteErrors, ClusterError, errorName, toClusterError } from './errors.ts'
 import { Backoff, pause } from './retry.ts'
@@ -25,9 +27,15 @@ interface Broker {
   readonly port: number
 }
 
-interface OpenConnection {
-  readonly opening: Promise<BrokerConnection>
-  opened: BrokerConnection | undefined
+/** What both kinds of connections have. */
+interface Closable {
+  readonly isOpen: boolean
+  close(): Promise<void>
+}
+
+interface OpenConnection<C extends Closable> {
+  readonly opening: Promise<C>
+  opened: C | undefined
 }
 
 /**
@@ -39,16 +47,20 @@ export class Cluster {
   readonly #clientId: string
   readonly #topics = new Map<string, TopicMetadata>()
   readonly #brokers = new Map<number, Broker>()
-  readonly #connections = new Map<string, OpenConnection>()
+  readonly #connections = new Map<string, OpenConnection<BrokerConnection>>()
+  readonly #batchConnections = new Map<string, OpenConnection<BatchConnection>>()
+  readonly #pool: BufferPool
   readonly #reconnects = new Map<string, Backoff>()
   readonly #closed = new AbortController()
   #clusterId: string | undefined
   readonly #wanted = new Set<string>()
   #refreshing: Promise<void> | undefined
 
-  constructor(config: ClusterConfig, clientId: string) {
+  /** @param pool where the memory of batches that are read comes from */
+  constructor(config: ClusterConfig, clientId: string, pool = new BufferPool(0)) {
     this.config = config
     this.#clientId = clientId
+    this.#pool = pool
   }
 
   get alias(): string {
@@ -131,11 +143,12 @@ export class Cluster {
    * growing pauses, so that a dead broker is not hammered by everyone who needs it.
    */
   async broker(nodeId: number, purpose: string): Promise<BrokerConnection> {
-    const broker = this.#brokers.get(nodeId)
-    if (broker === undefined) {
-      throw new ClusterError('BROKER_NOT_AVAILABLE', `${this.alias} has no broker ${nodeId} at present`, true)
-    }
-    return this.#connect(`${nodeId}/${purpose}`, broker)
+    return this.#connect(this.#connections, `${nodeId}/${purpose}`, this.#address(nodeId), this.#openPlain)
+  }
+
+  /** As `broker`, for fetching and producing batches. */
+  async batchBroker(nodeId: number, purpose: string): Promise<BatchConnection> {
+    return this.#connect(this.#batchConnections, `${nodeId}/${purpose}`, this.#address(nodeId), this.#openForBatches)
   }
 
   /** A connection to whichever broker answers: those known from metadata first, then the bootstrap servers. */
@@ -145,11 +158,11 @@ export class Cluster {
       candidates.push([`bootstrap ${server.host}:${server.port}/${purpose}`, server])
     }
     const open = candidates.find(([key]) => this.#connections.get(key)?.opened?.isOpen)
-    if (open !== undefined) return this.#connect(...open)
+    if (open !== undefined) return this.#connect(this.#connections, ...open, this.#openPlain)
     let failure: unknown
     for (const [key, broker] of candidates) {
       try {
-        return await this.#connect(key, broker)
+        return await this.#connect(this.#connections, key, broker, this.#openPlain)
       } catch (error) {
         failure = error
       }
@@ -159,8 +172,9 @@ export class Cluster {
 
   async close(): Promise<void> {
     this.#closed.abort()
-    const connections = [...this.#connections.values()]
+    const connections = [...this.#connections.values(), ...this.#batchConnections.values()]
     this.#connections.clear()
+    this.#batchConnections.clear()
     await Promise.all(connections.map(({ opening }) => opening.then(connection => connection.close()).catch(() => {})))
   }
 
@@ -180,29 +194,46 @@ export class Cluster {
     }
   }
 
-  async #connect(key: string, broker: Broker): Promise<BrokerConnection> {
-    const existing = this.#connections.get(key)
+  #address(nodeId: number): Broker {
+    const broker = this.#brokers.get(nodeId)
+    if (broker !== undefined) return broker
+    throw new ClusterError('BROKER_NOT_AVAILABLE', `${this.alias} has no broker ${nodeId} at present`, true)
+  }
+
+  readonly #openPlain = ({ host, port }: Broker): Promise<BrokerConnection> =>
+    BrokerConnection.open(this.config, host, port, this.#clientId)
+
+  readonly #openForBatches = ({ host, port }: Broker): Promise<BatchConnection> =>
+    BatchConnection.open(this.config, host, port, this.#clientId, this.#pool)
+
+  async #connect<C extends Closable>(
+    connections: Map<string, OpenConnection<C>>,
+    key: string,
+    broker: Broker,
+    open: (broker: Broker) => Promise<C>
+  ): Promise<C> {
+    const existing = connections.get(key)
     if (existing !== undefined) {
       if (existing.opened === undefined || existing.opened.isOpen) return existing.opening
-      this.#connections.delete(key)
+      connections.delete(key)
     }
-    const entry: OpenConnection = { opening: this.#open(key, broker), opened: undefined }
-    this.#connections.set(key, entry)
+    const entry: OpenConnection<C> = { opening: this.#open(key, () => open(broker)), opened: undefined }
+    connections.set(key, entry)
     try {
       entry.opened = await entry.opening
       return entry.opened
     } catch (error) {
-      if (this.#connections.get(key) === entry) this.#connections.delete(key)
+      if (connections.get(key) === entry) connections.delete(key)
       throw error
     }
   }
 
-  async #open(key: string, broker: Broker): Promise<BrokerConnection> {
+  async #open<C extends Closable>(key: string, open: () => Promise<C>): Promise<C> {
     const waiting = this.#reconnects.get(key)
     if (waiting !== undefined) await pause(waiting.nextMs(), this.#closed.signal)
     if (this.#closed.signal.aborted) throw new ClusterError('UNREACHABLE', `${this.alias} is being closed`, false)
     try {
-      const connection = await BrokerConnection.open(this.config, broker.host, broker.port, this.#clientId)
+      const connection = await open()
       this.#reconnects.delete(key)
       return connection
     } catch (error) {

@@ -1,5 +1,4 @@
-import type { BufferPool } from '../records/buffer-pool.ts'
-import type { BrokerConnection } from './connection.ts'
+import type { BatchConnection } from './batch-connection.ts'
 import { WireReader, WireWriter } from './wire.ts'
 
 /**
@@ -55,19 +54,15 @@ export interface FetchResponse {
   release(): void
 }
 
-/** Sends one Fetch; the response's bytes come from the pool and stay until `release`. */
-export function fetch(connection: BrokerConnection, request: FetchRequest, pool: BufferPool): Promise<FetchResponse> {
-  return connection.request(FETCH, [encodeFetch(request)], ({ chunks, length }) => {
-    const bytes = pool.acquire(length)
-    let at = 0
-    for (const chunk of chunks) at += chunk.copy(bytes, at)
-    try {
-      return decodeFetch(bytes.subarray(0, length), () => pool.release(bytes))
-    } catch (error) {
-      pool.release(bytes)
-      throw error
-    }
-  })
+/** Sends one Fetch; the response's bytes stay until `release`. */
+export async function fetch(connection: BatchConnection, request: FetchRequest): Promise<FetchResponse> {
+  const answer = await connection.request(FETCH, [encodeFetch(request)])
+  try {
+    return decodeFetch(answer.bytes, answer.release)
+  } catch (error) {
+    answer.release()
+    throw error
+  }
 }
 
 /** The request's body. */

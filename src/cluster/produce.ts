@@ -1,4 +1,4 @@
-import type { BrokerConnection, ResponseBytes } from './connection.ts'
+import type { BatchConnection } from './batch-connection.ts'
 import { errorName } from './errors.ts'
 import { WireReader, WireWriter } from './wire.ts'
 
@@ -34,11 +34,16 @@ export interface ProduceResponse {
 }
 
 /** Sends batches with acks=all. */
-export function produce(
-  connection: BrokerConnection,
+export async function produce(
+  connection: BatchConnection,
   partitions: readonly ProducePartition[]
 ): Promise<ProduceResponse> {
-  return connection.request(PRODUCE, encodeProduce(partitions), decodeProduce)
+  const answer = await connection.request(PRODUCE, encodeProduce(partitions))
+  try {
+    return decodeProduce(answer.bytes)
+  } finally {
+    answer.release()
+  }
 }
 
 /** The request's body, batches as they are between the fields around them. */
@@ -61,8 +66,8 @@ export function encodeProduce(partitions: readonly ProducePartition[]): Buffer[]
 }
 
 /** Reads the response's body. @throws ClusterError `BAD_RESPONSE` */
-export function decodeProduce({ chunks, length }: ResponseBytes): ProduceResponse {
-  const reader = new WireReader(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, length))
+export function decodeProduce(bytes: Buffer): ProduceResponse {
+  const reader = new WireReader(bytes)
   const partitions: ProducedPartition[] = []
   for (let topics = reader.compactArrayLength(); topics > 0; topics--) {
     const topic = reader.compactString() ?? ''

@@ -14,8 +14,8 @@
  * Memory for a partition: the response being read, the next one already asked for, and one batch of records.
  */
 import { fetchV13, type KafkaRecord, Reader, readRecordsBatch } from '@platformatic/kafka'
+import type { BatchConnection } from './batch-connection.ts'
 import type { Cluster } from './cluster.ts'
-import type { BrokerConnection, ResponseBytes } from './connection.ts'
 import { brokerError, ClusterError, toClusterError } from './errors.ts'
 import { EARLIEST, listOffset } from './offsets.ts'
 import { Backoff, pause } from './retry.ts'
@@ -147,7 +147,8 @@ class PartitionFetcher {
           const batches = [...batchesOf(answer.records)]
           if (batches.length > 0) return this.#fetched(answer, batches, offset, fromOffset)
           // The leader has all up to the end and nothing to show of it: compaction took the log's tail away.
-          emptyAnswers = answer.lastStableOffset >= this.#range.endOffset ? emptyAnswers + 1 : 0
+          const isAllThere = answer.records.length === 0 && answer.lastStableOffset >= this.#range.endOffset
+          emptyAnswers = isAllThere ? emptyAnswers + 1 : 0
           if (emptyAnswers === EMPTY_ANSWERS_AT_END) return this.#fetched(answer, [], offset, fromOffset)
         }
         if (performance.now() - startedAtMs > this.#patienceMs) throw this.#nothingToRead(fromOffset)
@@ -171,7 +172,7 @@ class PartitionFetcher {
     const { topic, topicId, partition } = this.#range
     const leader = this.#cluster.leaderOf(topic, partition)
     if (leader === undefined) throw new ClusterError('LEADER_NOT_AVAILABLE', `${this.#name} has no leader`, true)
-    const connection = await this.#cluster.broker(leader.nodeId, this.#purpose)
+    const connection = await this.#cluster.batchBroker(leader.nodeId, this.#purpose)
     const answer = await fetchFrom(connection, topicId, partition, fromOffset, this.#fetchBytes)
     if (answer !== undefined && answer.errorCode !== 0) throw brokerError(answer.errorCode, this.#name)
     return answer
@@ -208,7 +209,7 @@ class PartitionFetcher {
 
   #nothingToRead(offset: number): ClusterError {
     const seconds = this.#patienceMs / 1000
-    return new ClusterError('TIMED_OUT', `${this.#name}: offset ${offset} could not be read within ${seconds} s`, false)
+    return new ClusterError('READ_STALLED', `${this.#name}: offset ${offset} did not come within ${seconds} s`, false)
   }
 
   get #name(): string {
@@ -242,8 +243,8 @@ interface PartitionAnswer {
   readonly records: Buffer
 }
 
-function fetchFrom(
-  connection: BrokerConnection,
+async function fetchFrom(
+  connection: BatchConnection,
   topicId: string,
   partition: number,
   fetchOffset: number,
@@ -267,12 +268,14 @@ function fetchFrom(
     [],
     ''
   )
-  return connection.request(FETCH, [request.buffer], parseFetch)
+  // Not released: the records are views into it, and go with it.
+  const answer = await connection.request(FETCH, [request.buffer])
+  return parseFetch(answer.bytes)
 }
 
 /** The response's frame; the batches stay bytes. Only one partition was asked for. */
-function parseFetch({ chunks, length }: ResponseBytes): PartitionAnswer | undefined {
-  const reader = Reader.from(Buffer.concat(chunks, length))
+function parseFetch(bytes: Buffer): PartitionAnswer | undefined {
+  const reader = Reader.from(bytes)
   reader.readInt32() // throttle time
   const errorCode = reader.readInt16()
   if (errorCode !== 0) throw brokerError(errorCode, 'fetch')

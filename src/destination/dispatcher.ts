@@ -94,7 +94,7 @@ export class Dispatcher {
 
   async #request(lane: Lane, sent: readonly Sent[]): Promise<void> {
     try {
-      const connection = await this.#cluster.broker(lane.nodeId, PURPOSE)
+      const connection = await this.#cluster.batchBroker(lane.nodeId, PURPOSE)
       const response = await produce(
         connection,
         sent.map(({ writer, batch }) => ({

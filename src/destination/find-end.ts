@@ -11,7 +11,6 @@ import { assertNoError, ClusterError } from '../cluster/errors.ts'
 import { fetch } from '../cluster/fetch.ts'
 import { EARLIEST, LATEST, listOffset } from '../cluster/offsets.ts'
 import { batchesIn } from '../records/batch.ts'
-import { BufferPool } from '../records/buffer-pool.ts'
 import { RecordCursor } from '../records/record-cursor.ts'
 
 /** Reads the source offset from a record's encoded headers; -1 where the record is not of this source partition. */
@@ -74,71 +73,88 @@ async function newestBetween(
   end: number,
   signal: AbortSignal
 ): Promise<DestinationEnd | undefined> {
-  const pool = new BufferPool(0)
   let newest: DestinationEnd | undefined
   let position = start
   while (position < end) {
     signal.throwIfAborted()
-    const fetched = await fetchFrom(destination, partition, position, pool)
-    const before = position
-    for (const batch of batchesIn(fetched)) {
-      if (batch.baseOffset >= end) return newest
-      position = Math.max(position, batch.lastOffset + 1)
-      if (batch.isControl || batch.lastOffset < start) continue
-      batch.assertIntact()
-      const record = new RecordCursor(batch)
-      while (record.next()) {
-        if (record.offset < start || record.offset >= end || record.headerCount === 0) continue
-        const { bytes, headersStart, headersEnd, headerCount } = record
-        const sourceOffset = origin.sourceOffset(bytes, headersStart, headersEnd, headerCount)
-        if (sourceOffset >= 0) newest = { sourceOffset, destinationOffset: record.offset }
-      }
+    const fetched = await fetchFrom(destination, partition, position)
+    try {
+      const read = newestIn(fetched.records, origin, Math.max(position, start), end)
+      newest = read.newest ?? newest
+      // Compaction may have left nothing up to the end of the window: an answer without a whole batch says so.
+      if (read.nextOffset <= position) return newest
+      position = read.nextOffset
+    } finally {
+      fetched.release()
     }
-    // Compaction may have left nothing up to the end of the window: an answer without a whole batch says so.
-    if (position === before) return newest
   }
   return newest
+}
+
+function newestIn(
+  records: Buffer,
+  origin: OriginReader,
+  start: number,
+  end: number
+): { newest: DestinationEnd | undefined; nextOffset: number } {
+  let newest: DestinationEnd | undefined
+  let nextOffset = start
+  for (const batch of batchesIn(records)) {
+    if (batch.lastOffset < start) continue
+    nextOffset = batch.lastOffset + 1
+    if (batch.baseOffset >= end) break
+    if (batch.isControl) continue
+    batch.assertIntact()
+    const record = new RecordCursor(batch)
+    while (record.next()) {
+      if (record.offset < start || record.offset >= end || record.headerCount === 0) continue
+      const { bytes, headersStart, headersEnd, headerCount } = record
+      const sourceOffset = origin.sourceOffset(bytes, headersStart, headersEnd, headerCount)
+      if (sourceOffset >= 0) newest = { sourceOffset, destinationOffset: record.offset }
+    }
+  }
+  return { newest, nextOffset }
 }
 
 async function fetchFrom(
   destination: Cluster,
   { topic, partition }: DestinationPartition,
-  position: number,
-  pool: BufferPool
-): Promise<Buffer> {
+  position: number
+): Promise<{ records: Buffer; release(): void }> {
   const leader = destination.leaderOf(topic, partition)
   const topicId = destination.topic(topic)?.topicId
   if (leader === undefined || topicId === undefined) {
     throw new ClusterError('LEADER_NOT_AVAILABLE', `${destination.alias}: ${topic}-${partition} has no leader`, true)
   }
-  const connection = await destination.broker(leader.nodeId, PURPOSE)
-  const response = await fetch(
-    connection,
-    {
-      maxWaitMs: 0,
-      minBytes: 0,
-      maxBytes: FETCH_BYTES_MAX,
-      readCommitted: false,
-      sessionId: 0,
-      sessionEpoch: -1,
-      partitions: [
-        {
-          topicId,
-          partition,
-          leaderEpoch: leader.leaderEpoch,
-          fetchOffset: position,
-          lastFetchedEpoch: -1,
-          maxBytes: FETCH_BYTES_MAX
-        }
-      ],
-      forgotten: []
-    },
-    pool
-  )
+  const connection = await destination.batchBroker(leader.nodeId, PURPOSE)
+  const response = await fetch(connection, {
+    maxWaitMs: 0,
+    minBytes: 0,
+    maxBytes: FETCH_BYTES_MAX,
+    readCommitted: false,
+    sessionId: 0,
+    sessionEpoch: -1,
+    partitions: [
+      {
+        topicId,
+        partition,
+        leaderEpoch: leader.leaderEpoch,
+        fetchOffset: position,
+        lastFetchedEpoch: -1,
+        maxBytes: FETCH_BYTES_MAX
+      }
+    ],
+    forgotten: []
+  })
   const context = `${destination.alias}: reading the end of ${topic}-${partition}`
-  assertNoError(response.errorCode, context)
-  const fetched = response.partitions[0]
-  if (fetched === undefined) throw new ClusterError('BAD_RESPONSE', `${context}: the answer leaves it out`, true)
-  assertNoError(fetched.errorCode, context)
-  return fetched.records
+  try {
+    assertNoError(response.errorCode, context)
+    const fetched = response.partitions[0]
+    if (fetched === undefined) throw new ClusterError('BAD_RESPONSE', `${context}: the answer leaves it out`, true)
+    assertNoError(fetched.errorCode, context)
+    return { records: fetched.records, release: response.release }
+  } catch (error) {
+    response.release()
+    throw error
+  }
 }

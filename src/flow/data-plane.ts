@@ -35,7 +35,8 @@ export class DataPlane {
     for (let index = 0; index < threads; index++) {
       const thread = new Worker(new URL('./data-plane-thread.ts', import.meta.url), {
         workerData: { clientId },
-        name: `data-plane-${index}`
+        name: `data-plane-${index}`,
+        resourceLimits: { maxYoungGenerationSizeMb: 64 }
       })
       thread.on('message', (message: FromThread) => this.#receive(index, message))
       thread.on('error', onCrash)

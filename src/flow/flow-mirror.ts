@@ -60,9 +60,9 @@ export class FlowMirror {
   constructor(index: number, flow: FlowConfig, config: Config, clientId: string, log: LogSink) {
     this.#index = index
     const signal = this.#closing.signal
-    const source = new Cluster(flow.source, clientId)
-    const destination = new Cluster(flow.destination, clientId)
     const pool = new BufferPool(POOL_RETAINED_BYTES_MAX)
+    const source = new Cluster(flow.source, clientId, pool)
+    const destination = new Cluster(flow.destination, clientId, pool)
     const retrying = (operation: string, error: string) => this.#retrying(operation, error)
     const flowFields = { source: flow.source.alias, destination: flow.destination.alias }
     this.#context = {
@@ -75,7 +75,6 @@ export class FlowMirror {
       pool,
       reader: new SourceReader({
         cluster: source,
-        pool,
         signal,
         hasRoom: () => this.#bufferedBytes() < BUFFERED_BYTES_MAX,
         retrying: error => retrying('fetch', error)

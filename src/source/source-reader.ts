@@ -13,7 +13,6 @@ import type { Cluster } from '../cluster/cluster.ts'
 import { ClusterError, errorName } from '../cluster/errors.ts'
 import { type FetchedPartition, type FetchResponse, fetch } from '../cluster/fetch.ts'
 import { Backoff, pause } from '../cluster/retry.ts'
-import type { BufferPool } from '../records/buffer-pool.ts'
 import { FetchSession, type SessionPartition } from './fetch-session.ts'
 import { Wakeup } from './wakeup.ts'
 
@@ -41,7 +40,6 @@ export interface FetchTarget {
 
 export interface SourceReaderOptions {
   readonly cluster: Cluster
-  readonly pool: BufferPool
   readonly signal: AbortSignal
   /** Whether the flow as a whole has room for another response. */
   hasRoom(): boolean
@@ -217,18 +215,14 @@ class FetchLoop {
   async #fetch(wanted: ReadonlyMap<string, SessionPartition>, isCrowded: boolean): Promise<FetchResponse | undefined> {
     this.#asked = wanted
     try {
-      const connection = await this.#options.cluster.broker(this.#nodeId, 'fetch')
-      const response = await fetch(
-        connection,
-        {
-          maxWaitMs: isCrowded ? FETCH_MAX_WAIT_CROWDED_MS : FETCH_MAX_WAIT_MS,
-          minBytes: 1,
-          maxBytes: FETCH_BYTES_MAX,
-          readCommitted: true,
-          ...this.#session.next(wanted)
-        },
-        this.#options.pool
-      )
+      const connection = await this.#options.cluster.batchBroker(this.#nodeId, 'fetch')
+      const response = await fetch(connection, {
+        maxWaitMs: isCrowded ? FETCH_MAX_WAIT_CROWDED_MS : FETCH_MAX_WAIT_MS,
+        minBytes: 1,
+        maxBytes: FETCH_BYTES_MAX,
+        readCommitted: true,
+        ...this.#session.next(wanted)
+      })
       if (response.errorCode !== 0) {
         response.release()
         throw new ClusterError(errorName(response.errorCode), 'fetch refused', true)

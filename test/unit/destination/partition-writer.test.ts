@@ -27,7 +27,8 @@ const aStep: fc.Arbitrary<Step> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('pass' as const), offsets: fc.integer({ min: 1, max: 5 }) }) },
   { weight: 8, arbitrary: fc.record({ kind: fc.constant('send' as const) }) },
   { weight: 6, arbitrary: fc.record({ kind: fc.constant('deliver' as const), delivery: aDelivery }) },
-  { weight: 3, arbitrary: fc.record({ kind: fc.constant('retry' as const) }) }
+  { weight: 3, arbitrary: fc.record({ kind: fc.constant('retry' as const) }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('quiet-day' as const) }) }
 )
 const steps = fc.array(aStep, { minLength: 1, maxLength: 120, size: 'max' })
 
@@ -63,7 +64,7 @@ describe('PartitionWriter against a leader', () => {
     const world = new WriterWorld({ fenced: true })
     world.take({ kind: 'append', records: 3, hole: 0 })
     world.settle()
-    world.leader.expireProducers()
+    world.take({ kind: 'quiet-day' })
     world.take({ kind: 'append', records: 6, hole: 0 })
     world.take({ kind: 'send' })
     world.take({ kind: 'send' })

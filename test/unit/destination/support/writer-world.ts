@@ -31,6 +31,8 @@ export type Step =
   | { readonly kind: 'send' }
   | { readonly kind: 'deliver'; readonly delivery: Delivery }
   | { readonly kind: 'retry' }
+  /** Long after everything was answered: the leader has forgotten its producers by then. Waits for nothing in flight. */
+  | { readonly kind: 'quiet-day' }
 
 const REFUSALS = ['NOT_LEADER_OR_FOLLOWER', 'NOT_ENOUGH_REPLICAS', 'KAFKA_STORAGE_ERROR', 'LEADER_NOT_AVAILABLE']
 
@@ -51,6 +53,7 @@ export class WriterWorld {
   #refusals = 0
   #retryDue = false
   #failure: WriteFailure | undefined
+  #nowMs = 0
   progress = 0
   /** Passes through fencing after the first. */
   resumes = 0
@@ -83,6 +86,12 @@ export class WriterWorld {
         if (this.#retryDue) {
           this.#retryDue = false
           this.#writer.retry()
+        }
+        break
+      case 'quiet-day':
+        if (this.#writer.isIdle) {
+          this.#nowMs += DAY_MS
+          this.leader.expireProducers()
         }
     }
     this.#check()
@@ -183,6 +192,7 @@ export class WriterWorld {
         : { producerId: PRODUCER_ID + this.#epoch, producerEpoch: 0 },
       batchBytesMax: BATCH_OVERHEAD_BYTES + 3 * RECORD_BYTES,
       pool: new BufferPool(1 << 20),
+      nowMs: () => this.#nowMs,
       listener: {
         progressed: next => {
           assert.ok(next >= this.progress, 'progress never goes back')
@@ -207,3 +217,4 @@ export class WriterWorld {
 }
 
 const PRODUCER_ID = 4_000
+const DAY_MS = 86_400_000

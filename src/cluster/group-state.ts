@@ -1,0 +1,114 @@
+/** A consumer group seen from outside, without joining it: what it has committed and who is in it. */
+import { consumerGroupDescribeV0, describeGroupsV5, findCoordinatorV4, offsetFetchV8 } from '@platformatic/kafka'
+import type { Cluster } from './cluster.ts'
+import type { BrokerConnection } from './connection.ts'
+import { answerDespiteErrors, assertNoError, ClusterError, errorName } from './errors.ts'
+import type { CommittedOffset } from './group-member.ts'
+import { Backoff, pause } from './retry.ts'
+
+export interface GroupState {
+  /** Empty where the group has never committed anything, or does not exist. */
+  readonly committed: readonly CommittedOffset[]
+  /** Members at present; `undefined` where the broker does not tell. */
+  readonly members: number | undefined
+}
+
+/** FindCoordinator's key type for groups. */
+const GROUP_KEY_TYPE = 0
+const NO_MEMBER_EPOCH = -1
+const PURPOSE = 'group'
+/** A cluster makes its offsets topic when it is first asked for a coordinator, and loads it after an election. */
+const PATIENCE_MS = 8_000
+const RETRY_FIRST_MS = 50
+const RETRY_MAX_MS = 1_000
+const PASSES_SOON = new Set(['COORDINATOR_NOT_AVAILABLE', 'COORDINATOR_LOAD_IN_PROGRESS', 'NOT_COORDINATOR'])
+
+/** Asks the group's coordinator. @throws ClusterError where it can't be asked or refuses */
+export async function readGroup(
+  cluster: Cluster,
+  groupId: string,
+  groupProtocol: 'classic' | 'consumer',
+  signal: AbortSignal
+): Promise<GroupState> {
+  const backoff = new Backoff(RETRY_FIRST_MS, RETRY_MAX_MS)
+  const startedAtMs = performance.now()
+  for (;;) {
+    try {
+      const coordinator = await findCoordinator(cluster, groupId)
+      const [committed, members] = await Promise.all([
+        readCommitted(cluster, coordinator, groupId),
+        countMembers(coordinator, groupId, groupProtocol)
+      ])
+      return { committed, members }
+    } catch (error) {
+      const passesSoon = error instanceof ClusterError && PASSES_SOON.has(error.code)
+      if (!passesSoon || signal.aborted || performance.now() - startedAtMs > PATIENCE_MS) throw error
+      await pause(backoff.nextMs(), signal)
+    }
+  }
+}
+
+async function findCoordinator(cluster: Cluster, groupId: string): Promise<BrokerConnection> {
+  const connection = await cluster.anyBroker(PURPOSE)
+  const { coordinators } = await connection.call(findCoordinatorV4.api, GROUP_KEY_TYPE, [groupId])
+  const context = `${cluster.alias}: finding the coordinator of group ${groupId}`
+  const found = coordinators[0]
+  if (found === undefined) throw new ClusterError('BAD_RESPONSE', `${context}: the answer leaves it out`, true)
+  assertNoError(found.errorCode, context)
+  return cluster.broker(found.nodeId, PURPOSE)
+}
+
+async function readCommitted(
+  cluster: Cluster,
+  coordinator: BrokerConnection,
+  groupId: string
+): Promise<CommittedOffset[]> {
+  const asked = [{ groupId, memberEpoch: NO_MEMBER_EPOCH, topics: null }]
+  const answer = await despiteErrors(() => coordinator.call(offsetFetchV8.api, asked, false))
+  const group = answer.groups[0]
+  const context = `${cluster.alias}: reading what group ${groupId} has committed`
+  if (group === undefined) throw new ClusterError('BAD_RESPONSE', `${context}: the answer leaves it out`, true)
+  assertNoError(group.errorCode, context)
+  return group.topics.flatMap(({ name: topic, partitions }) =>
+    partitions
+      .filter(({ committedOffset, errorCode }) => committedOffset >= 0n && errorCode === 0)
+      .map(({ partitionIndex, committedOffset, metadata }) => ({
+        topic,
+        partition: partitionIndex,
+        offset: Number(committedOffset),
+        metadata: metadata ?? ''
+      }))
+  )
+}
+
+/** Nice to know, so that what the broker refuses to tell is no error. */
+async function countMembers(
+  coordinator: BrokerConnection,
+  groupId: string,
+  groupProtocol: 'classic' | 'consumer'
+): Promise<number | undefined> {
+  try {
+    const { groups } =
+      groupProtocol === 'classic'
+        ? await despiteErrors(() => coordinator.call(describeGroupsV5.api, [groupId], false))
+        : await despiteErrors(() => coordinator.call(consumerGroupDescribeV0.api, [groupId], false))
+    const group = groups[0]
+    if (group === undefined) return undefined
+    if (errorName(group.errorCode) === 'GROUP_ID_NOT_FOUND') return 0
+    return group.errorCode === 0 ? group.members.length : undefined
+  } catch (error) {
+    if (error instanceof ClusterError) return undefined
+    throw error
+  }
+}
+
+/** The library throws where any part of an answer is an error; which parts are is for the caller to see. */
+async function despiteErrors<Response>(ask: () => Promise<Response>): Promise<Response> {
+  try {
+    return await ask()
+  } catch (error) {
+    const answer = answerDespiteErrors<Response>(error)
+    if (answer === undefined) throw error
+    return answer
+  }
+}

@@ -1,0 +1,406 @@
+/**
+ * Looks at a flow from outside, as anybody with access to both clusters can: no worker is asked, so it also answers
+ * when there is none.
+ *
+ * A copy never stands still while it is looked at. So for some hundred partitions at a time the source is asked first
+ * where it ends and the destination afterwards how far it got: a partition counts as caught up when all that the
+ * source held when it was asked is at the destination a moment later. The other way around every busy partition
+ * would look as if it were behind by what was written between two questions.
+ */
+import { Cluster } from '../cluster/cluster.ts'
+import { ClusterError } from '../cluster/errors.ts'
+import { type GroupState, readGroup } from '../cluster/group-state.ts'
+import { EARLIEST, LATEST, type TopicPartition } from '../cluster/offsets.ts'
+import type { ClusterConfig, Config, FlowConfig } from '../config/types.ts'
+import { type DestinationEnd, findEnd } from '../destination/find-end.ts'
+import type { Progress } from '../flow/messages.ts'
+import { fromCommit } from '../flow/progress-metadata.ts'
+import { ProvenanceReader } from '../rewrite/provenance.ts'
+import { ClosingRate } from './closing-rate.ts'
+import { concurrently } from './concurrently.ts'
+import { type Judgement, judge, type PartitionFacts, type SourceFacts } from './judge.ts'
+import { type Asked, Leaders } from './leaders.ts'
+import { readOldestRecord } from './oldest-record.ts'
+import { type FlowOverview, flowOverview, type PartitionRow, type Problem } from './overview.ts'
+import { type PartitionPair, TopicPairs } from './topic-pairs.ts'
+
+/** Hears how many partitions have been looked at. */
+export type OnLooked = (partitions: number, ofPartitions: number) => void
+
+export interface FlowObserverOptions {
+  /** Patterns that narrow the configured topics down; all of them when `undefined`. */
+  readonly topics: readonly string[] | undefined
+  /** Wall clock, to tell how old a record is. */
+  readonly nowMs: () => number
+}
+
+const CLIENT_ID = 'farlog-status'
+/** For the first answer of a cluster: a person waits. */
+const FIRST_ANSWER_TIMEOUT_MS = 10_000
+/** Asked together, one request for each leader. */
+const PARTITIONS_TOGETHER = 256
+/** Reads within partitions at a time, at either side. */
+const READS_AT_A_TIME = 32
+/** Where others write to the destination topic too, the newest mirrored record may be far from the end. */
+const TAIL_READ_TIMEOUT_MS = 10_000
+const OLDEST_RECORD_TIMEOUT_MS = 5_000
+/** Clocks of hosts differ by less than that; a record further in the future has a timestamp that tells nothing. */
+const FUTURE_MAX_MS = 10_000
+
+/** The end of a destination partition as it was read last: it stays true while the partition does not grow. */
+interface SeenEnd {
+  readonly destinationTopicId: string
+  readonly logEndOffset: number
+  readonly end: DestinationEnd | undefined
+}
+
+/** Observes one flow, once or again and again; keeps its connections in between. */
+export class FlowObserver implements AsyncDisposable {
+  readonly #config: Config
+  readonly #flow: FlowConfig
+  readonly #options: FlowObserverOptions
+  readonly #pairs: TopicPairs
+  readonly #source: Cluster
+  readonly #destination: Cluster
+  readonly #closingRate = new ClosingRate()
+  #seenEnds = new Map<string, SeenEnd>()
+
+  constructor(config: Config, flow: FlowConfig, options: FlowObserverOptions) {
+    this.#config = config
+    this.#flow = flow
+    this.#options = options
+    this.#pairs = new TopicPairs(config, flow, options.topics)
+    this.#source = new Cluster(flow.source, CLIENT_ID)
+    this.#destination = new Cluster(flow.destination, CLIENT_ID)
+  }
+
+  /** Looks once. A cluster that does not answer is a problem in the overview, not an error. */
+  async observe(signal: AbortSignal, onLooked: OnLooked = () => {}): Promise<FlowOverview> {
+    const [sourceProblem, destinationProblem] = await Promise.all([
+      readMetadata(this.#source),
+      readMetadata(this.#destination)
+    ])
+    const problems = [sourceProblem, destinationProblem].filter(problem => problem !== undefined)
+    const group = sourceProblem ? undefined : await this.#readGroup(problems, signal)
+    const sameCluster = this.#sameCluster(problems)
+    if (sameCluster) problems.push(sameCluster)
+
+    const isSourceThere = sourceProblem === undefined
+    const isDestinationThere = destinationProblem === undefined
+    const look = new Look(this.#source, this.#destination, group, { isSourceThere, isDestinationThere }, signal)
+    const pairs = isSourceThere
+      ? this.#pairs.fromSource(this.#source.topics())
+      : isDestinationThere
+        ? this.#pairs.fromDestination(this.#destination.topics())
+        : []
+    const rows: PartitionRow[] = []
+    const seenEnds = new Map<string, SeenEnd>()
+    for (let from = 0; from < pairs.length; from += PARTITIONS_TOGETHER) {
+      signal.throwIfAborted()
+      rows.push(...(await this.#lookTogether(look, pairs.slice(from, from + PARTITIONS_TOGETHER), seenEnds)))
+      onLooked(Math.min(from + PARTITIONS_TOGETHER, pairs.length), pairs.length)
+    }
+    this.#seenEnds = seenEnds
+    const { source, destination, groupId } = this.#flow
+    return flowOverview(
+      { source: source.alias, destination: destination.alias, groupId, workers: group?.members ?? null, problems },
+      this.#closingRate.estimate(rows, performance.now())
+    )
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all([this.#source.close(), this.#destination.close()])
+  }
+
+  async #readGroup(problems: Problem[], signal: AbortSignal): Promise<GroupState | undefined> {
+    try {
+      return await readGroup(this.#source, this.#flow.groupId, this.#config.groupProtocol, signal)
+    } catch (error) {
+      if (!(error instanceof ClusterError)) throw error
+      problems.push({ cluster: this.#source.alias, code: error.code, message: error.message })
+      return undefined
+    }
+  }
+
+  #sameCluster(problems: readonly Problem[]): Problem | undefined {
+    const { clusterId } = this.#source
+    if (problems.length > 0 || clusterId === undefined || clusterId !== this.#destination.clusterId) return undefined
+    const aliases = `${this.#source.alias} and ${this.#destination.alias}`
+    const message = `${aliases} are the same cluster (${clusterId}): check their BOOTSTRAP_SERVERS`
+    return { cluster: this.#destination.alias, code: 'SAME_CLUSTER', message }
+  }
+
+  async #lookTogether(
+    look: Look,
+    pairs: readonly PartitionPair[],
+    seenEnds: Map<string, SeenEnd>
+  ): Promise<PartitionRow[]> {
+    const sources = await look.listSource(pairs)
+    const destinations = await look.listDestination(pairs)
+    const rows = await concurrently(pairs, READS_AT_A_TIME, async (pair, index) => {
+      const sides = { source: sources[index]!, destination: destinations[index]! }
+      const facts = await this.#complete(look, pair, sides, seenEnds)
+      // Under the identity policy any topic may be somebody else's; without the source only provenance tells.
+      const isGuess = this.#config.replicationPolicy === 'identity' && !look.isSourceThere
+      return isGuess && facts.mirroredEnd === undefined ? undefined : this.#row(look, facts)
+    })
+    return rows.filter(row => row !== undefined)
+  }
+
+  /** Reads the destination's end where progress alone does not say that all is there. */
+  async #complete(look: Look, pair: PartitionPair, sides: Sides, seenEnds: Map<string, SeenEnd>): Promise<PartitionFacts> {
+    const committed = look.committed(pair)
+    const source = 'value' in sides.source ? sides.source.value : undefined
+    const destination = 'value' in sides.destination ? sides.destination.value : undefined
+    const trouble = [sides.source, sides.destination].find(side => 'trouble' in side)?.trouble
+    const facts: PartitionFacts = {
+      ...pair,
+      source,
+      destination,
+      committed,
+      isGroupKnown: look.isGroupKnown,
+      mirroredEnd: undefined,
+      trouble: trouble ?? look.groupTrouble
+    }
+    if (destination === undefined || destination === 'absent') return facts
+    const isOtherTopic = committed?.topicId !== undefined && source !== undefined && committed.topicId !== source.topicId
+    if (isOtherTopic || isAllThere(committed, source)) return facts
+    const end = await this.#readEnd(look, pair, committed, destination.logEndOffset, seenEnds)
+    if ('trouble' in end) return { ...facts, destination: undefined, trouble: end.trouble }
+    const mirroredEnd = end.value
+    if (source === undefined || mirroredEnd === undefined || mirroredEnd.sourceOffset < source.logEndOffset) {
+      return { ...facts, mirroredEnd }
+    }
+    // What is at the destination already was written since the source was asked, or the source's log was cut back.
+    const [again] = await look.listSource([pair])
+    return { ...facts, mirroredEnd, source: again !== undefined && 'value' in again ? again.value : source }
+  }
+
+  async #readEnd(
+    look: Look,
+    pair: PartitionPair,
+    committed: Progress | undefined,
+    logEndOffset: number,
+    seenEnds: Map<string, SeenEnd>
+  ): Promise<Asked<DestinationEnd | undefined>> {
+    const key = keyOf(pair)
+    const destinationTopicId = this.#destination.topic(pair.destinationTopic)?.topicId ?? ''
+    const before = this.#seenEnds.get(key)
+    const seen = before?.destinationTopicId === destinationTopicId ? before : undefined
+    if (seen?.logEndOffset === logEndOffset) {
+      seenEnds.set(key, seen)
+      return { value: seen.end }
+    }
+    const floorOffset = Math.max(committed?.destinationOffset ?? 0, seen?.end?.destinationOffset ?? 0)
+    const asked = await look.readEnd(pair, floorOffset)
+    if ('trouble' in asked) return asked
+    // Nothing newer above the floor: what was there before still is the newest.
+    const end = asked.value ?? seen?.end
+    seenEnds.set(key, { destinationTopicId, logEndOffset, end })
+    return { value: end }
+  }
+
+  async #row(look: Look, facts: PartitionFacts): Promise<PartitionRow> {
+    const { topic, partition, destinationTopic } = facts
+    const judgement = judge(facts, this.#config.start)
+    const { etaSeconds, ...aged } = await this.#withAge(look, facts, judgement)
+    return { topic, partition, destinationTopic, ...aged, etaSeconds }
+  }
+
+  /** Adds how old the oldest record is that is not mirrored yet. */
+  async #withAge(
+    look: Look,
+    facts: PartitionFacts,
+    judgement: Judgement
+  ): Promise<Judgement & Pick<PartitionRow, 'lagSeconds' | 'etaSeconds'>> {
+    const { lagRecords, sourceEndOffset, nextSourceOffset } = judgement
+    if (lagRecords === 0) return { ...judgement, lagSeconds: 0, etaSeconds: null }
+    const unknown = { ...judgement, lagSeconds: null, etaSeconds: null }
+    if (lagRecords === null || sourceEndOffset === null || facts.source === undefined) return unknown
+    const { topicId, logStartOffset } = facts.source
+    const range = {
+      topic: facts.topic,
+      topicId,
+      partition: facts.partition,
+      fromOffset: Math.max(nextSourceOffset ?? logStartOffset, logStartOffset),
+      endOffset: sourceEndOffset
+    }
+    const oldest = await look.readOldest(range)
+    if (oldest === undefined) return unknown
+    if (oldest !== 'none') return { ...unknown, lagSeconds: ageSeconds(oldest.timestampMs, this.#options.nowMs()) }
+    if (judgement.state !== 'behind') return { ...unknown, lagSeconds: 0 }
+    // All that is left are markers and the like, which a worker passes without copying anything.
+    return {
+      ...judgement,
+      state: 'mirrored',
+      nextSourceOffset: sourceEndOffset,
+      lagRecords: 0,
+      lagSeconds: 0,
+      etaSeconds: null
+    }
+  }
+}
+
+interface Sides {
+  readonly source: Asked<SourceFacts>
+  readonly destination: Asked<PartitionFacts['destination']>
+}
+
+/** One observation: what holds for all partitions of it, and the questions about each. */
+class Look {
+  readonly isSourceThere: boolean
+  readonly isGroupKnown: boolean
+  readonly groupTrouble: string | undefined
+  readonly #source: Cluster
+  readonly #destination: Cluster
+  readonly #isDestinationThere: boolean
+  readonly #sourceLeaders: Leaders
+  readonly #destinationLeaders: Leaders
+  readonly #committed: ReadonlyMap<string, Progress>
+  readonly #signal: AbortSignal
+
+  constructor(
+    source: Cluster,
+    destination: Cluster,
+    group: GroupState | undefined,
+    there: { readonly isSourceThere: boolean; readonly isDestinationThere: boolean },
+    signal: AbortSignal
+  ) {
+    this.#source = source
+    this.#destination = destination
+    this.isSourceThere = there.isSourceThere
+    this.#isDestinationThere = there.isDestinationThere
+    this.#sourceLeaders = new Leaders(source)
+    this.#destinationLeaders = new Leaders(destination)
+    this.isGroupKnown = group !== undefined
+    this.groupTrouble = this.isGroupKnown ? undefined : `${source.alias} does not tell what was committed`
+    this.#committed = new Map(group?.committed.map(commit => [keyOf(commit), fromCommit(commit)]))
+    this.#signal = signal
+  }
+
+  committed(partition: TopicPartition): Progress | undefined {
+    return this.#committed.get(keyOf(partition))
+  }
+
+  async listSource(pairs: readonly PartitionPair[]): Promise<Asked<SourceFacts>[]> {
+    if (!this.isSourceThere) return pairs.map(() => ({ trouble: notThere(this.#source) }))
+    const [logStarts, lastStables, logEnds] = await Promise.all([
+      this.#sourceLeaders.list(pairs, EARLIEST, 'read_uncommitted'),
+      this.#sourceLeaders.list(pairs, LATEST, 'read_committed'),
+      this.#sourceLeaders.list(pairs, LATEST, 'read_uncommitted')
+    ])
+    return pairs.map(({ topic }, index) => {
+      const topicId = this.#source.topic(topic)?.topicId
+      const offsets = [logStarts[index]!, lastStables[index]!, logEnds[index]!]
+      const failed = offsets.find(offset => 'trouble' in offset)
+      if (failed !== undefined) return failed
+      const [logStartOffset, lastStableOffset, logEndOffset] = offsets.map(offset => offset.value)
+      if (topicId === undefined) return { trouble: `${this.#source.alias} does not know ${topic} any more` }
+      return {
+        value: {
+          topicId,
+          logStartOffset: logStartOffset!,
+          lastStableOffset: lastStableOffset!,
+          // The three were asked for at once, and the log may have grown in between.
+          logEndOffset: Math.max(logEndOffset!, lastStableOffset!)
+        }
+      }
+    })
+  }
+
+  async listDestination(pairs: readonly PartitionPair[]): Promise<Asked<PartitionFacts['destination']>[]> {
+    if (!this.#isDestinationThere) return pairs.map(() => ({ trouble: notThere(this.#destination) }))
+    const isPresent = ({ destinationTopic, partition }: PartitionPair) =>
+      this.#destination.topic(destinationTopic)?.partitions[partition] !== undefined
+    const present = pairs.filter(isPresent)
+    const logEnds = await this.#destinationLeaders.list(present.map(copyOf), LATEST, 'read_uncommitted')
+    const found = new Map(present.map((pair, index) => [pair, logEnds[index]!]))
+    return pairs.map(pair => {
+      const logEnd = found.get(pair)
+      if (logEnd === undefined) return { value: 'absent' }
+      return 'trouble' in logEnd ? logEnd : { value: { logEndOffset: logEnd.value } }
+    })
+  }
+
+  readEnd(pair: PartitionPair, floorOffset: number): Promise<Asked<DestinationEnd | undefined>> {
+    const copy = copyOf(pair)
+    const origin = new ProvenanceReader(this.#source.alias, pair.topic, pair.partition)
+    return this.#destinationLeaders.ask(copy, () =>
+      this.#within(
+        TAIL_READ_TIMEOUT_MS,
+        `${this.#destination.alias}: finding the newest mirrored record of ${copy.topic}-${copy.partition}`,
+        limit => findEnd(this.#destination, copy, origin, floorOffset, limit)
+      )
+    )
+  }
+
+  /** `undefined` where it can't be read; what it is for is an estimate. */
+  async readOldest(range: Parameters<typeof readOldestRecord>[1]): Promise<Awaited<
+    ReturnType<typeof readOldestRecord>
+  > | undefined> {
+    const asked = await this.#sourceLeaders.ask(range, () =>
+      this.#within(
+        OLDEST_RECORD_TIMEOUT_MS,
+        `${this.#source.alias}: reading ${range.topic}-${range.partition}`,
+        limit => readOldestRecord(this.#source, range, limit)
+      )
+    )
+    return 'value' in asked ? asked.value : undefined
+  }
+
+  async #within<T>(timeoutMs: number, doing: string, work: (limit: AbortSignal) => Promise<T>): Promise<T> {
+    const timeout = AbortSignal.timeout(timeoutMs)
+    try {
+      return await work(AbortSignal.any([this.#signal, timeout]))
+    } catch (error) {
+      if (!timeout.aborted || error instanceof ClusterError) throw error
+      throw new ClusterError('TOOK_TOO_LONG', `${doing} took longer than ${timeoutMs / 1000} s`, true, { cause: error })
+    }
+  }
+}
+
+/** `undefined` when the cluster answered. A wrong address should not look like long work. */
+async function readMetadata(cluster: Cluster): Promise<Problem | undefined> {
+  const late = Promise.withResolvers<'late'>()
+  const timer = setTimeout(() => late.resolve('late'), FIRST_ANSWER_TIMEOUT_MS)
+  try {
+    const refreshing = cluster.refresh()
+    refreshing.catch(() => {})
+    if ((await Promise.race([refreshing, late.promise])) !== 'late') return undefined
+    const reason = `no answer within ${FIRST_ANSWER_TIMEOUT_MS / 1000} s`
+    return { cluster: cluster.alias, code: 'TIMED_OUT', message: cannotBeReached(cluster.config, reason) }
+  } catch (error) {
+    if (!(error instanceof ClusterError)) throw error
+    return { cluster: cluster.alias, code: error.code, message: cannotBeReached(cluster.config, error.message) }
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+function cannotBeReached({ alias, bootstrapServers }: ClusterConfig, reason: string): string {
+  const servers = bootstrapServers.map(({ host, port }) => `${host}:${port}`).join(',')
+  return `${alias} (${servers}) cannot be reached: ${reason}`
+}
+
+function notThere({ alias }: Cluster): string {
+  return `${alias} cannot be reached`
+}
+
+function copyOf({ destinationTopic, partition }: PartitionPair): TopicPartition {
+  return { topic: destinationTopic, partition }
+}
+
+/** Idle partitions, most of them, need no reading: their progress was committed long ago. */
+function isAllThere(committed: Progress | undefined, source: SourceFacts | undefined): boolean {
+  return committed !== undefined && source !== undefined && committed.nextSourceOffset >= source.lastStableOffset
+}
+
+/** `null` where the timestamp tells nothing. */
+function ageSeconds(timestampMs: number, nowMs: number): number | null {
+  if (timestampMs < 0 || timestampMs - nowMs > FUTURE_MAX_MS) return null
+  return Math.max(nowMs - timestampMs, 0) / 1000
+}
+
+function keyOf({ topic, partition }: TopicPartition): string {
+  return `${partition}/${topic}`
+}

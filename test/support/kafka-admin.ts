@@ -1,0 +1,103 @@
+import { Admin, ConfigResourceTypes, FetchIsolationLevels, IncrementalAlterConfigOperationTypes } from '@platformatic/kafka'
+import { until } from './wait.ts'
+
+/** Where a partition begins and ends at this moment. */
+export interface PartitionOffsets {
+  readonly partition: number
+  readonly logStart: number
+  /** Behind the last record, also of transactions that are still open. */
+  readonly highWatermark: number
+  /** Behind the last record that a read_committed reader may see. */
+  readonly lastStableOffset: number
+}
+
+/** What tests ask of a cluster, and do to it, behind farlog's back. */
+export class KafkaAdmin implements AsyncDisposable {
+  readonly #admin: Admin
+
+  constructor(bootstrap: string) {
+    this.#admin = new Admin({ clientId: 'test', bootstrapBrokers: bootstrap.split(','), retries: 5, retryDelay: 500 })
+  }
+
+  /** Creates a topic and waits until it can be used. */
+  async createTopic(name: string, partitions = 1, configs: Readonly<Record<string, string>> = {}): Promise<void> {
+    await this.#admin.createTopics({
+      topics: [name],
+      partitions,
+      replicas: -1,
+      configs: Object.entries(configs).map(([key, value]) => ({ name: key, value }))
+    })
+    await until(() => this.offsets(name, partitions), { describe: `${name} to be usable` })
+  }
+
+  async deleteTopic(name: string): Promise<void> {
+    await this.#admin.deleteTopics({ topics: [name] })
+    await until(async () => !(await this.topics()).includes(name), { describe: `${name} to be gone` })
+  }
+
+  async addPartitions(name: string, count: number): Promise<void> {
+    await this.#admin.createPartitions({ topics: [{ name, count, assignments: [] }] })
+    await until(() => this.offsets(name, count), { describe: `${name} to have ${count} partitions` })
+  }
+
+  topics(): Promise<string[]> {
+    return this.#admin.listTopics()
+  }
+
+  /** The values in force. */
+  async topicConfig(name: string): Promise<Record<string, string | null | undefined>> {
+    const [described] = await this.#admin.describeConfigs({
+      resources: [{ resourceType: ConfigResourceTypes.TOPIC, resourceName: name }]
+    })
+    return Object.fromEntries(described!.configs.map(({ name: key, value }) => [key, value]))
+  }
+
+  async setTopicConfig(topic: string, name: string, value: string): Promise<void> {
+    await this.#admin.incrementalAlterConfigs({
+      resources: [
+        {
+          resourceType: ConfigResourceTypes.TOPIC,
+          resourceName: topic,
+          configs: [{ name, value, configOperation: IncrementalAlterConfigOperationTypes.SET }]
+        }
+      ]
+    })
+  }
+
+  /** Deletes all records of a partition below the offset, as retention does. */
+  async deleteRecordsBefore(name: string, partition: number, offset: number): Promise<void> {
+    await this.#admin.deleteRecords({ topics: [{ name, partitions: [{ partition, offset: BigInt(offset) }] }] })
+  }
+
+  /** Of the first `partitions` partitions; fails where the topic has fewer. */
+  async offsets(name: string, partitions = 1): Promise<PartitionOffsets[]> {
+    const list = async (timestamp: bigint, isolationLevel: 0 | 1) => {
+      const asked = Array.from({ length: partitions }, (_, partitionIndex) => ({ partitionIndex, timestamp }))
+      const [listed] = await this.#admin.listOffsets({ topics: [{ name, partitions: asked }], isolationLevel })
+      return new Map(listed!.partitions.map(({ partitionIndex, offset }) => [partitionIndex, Number(offset)]))
+    }
+    const { READ_COMMITTED, READ_UNCOMMITTED } = FetchIsolationLevels
+    const [logStarts, highWatermarks, lastStableOffsets] = await Promise.all([
+      list(-2n, READ_UNCOMMITTED),
+      list(-1n, READ_UNCOMMITTED),
+      list(-1n, READ_COMMITTED)
+    ])
+    return Array.from({ length: partitions }, (_, partition) => ({
+      partition,
+      logStart: logStarts!.get(partition)!,
+      highWatermark: highWatermarks!.get(partition)!,
+      lastStableOffset: lastStableOffsets!.get(partition)!
+    }))
+  }
+
+  /** What a consumer group has committed for a topic, by partition; nothing where it never did. */
+  async committedOffsets(groupId: string, topic: string): Promise<Map<number, number>> {
+    const [group] = await this.#admin.listConsumerGroupOffsets({ groups: [groupId] })
+    const partitions = group?.topics.find(({ name }) => name === topic)?.partitions ?? []
+    return new Map(partitions.map(({ partitionIndex, committedOffset }) => [partitionIndex, Number(committedOffset)]))
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#admin.close()
+  }
+}

@@ -1,0 +1,92 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { createServer, type IncomingMessage, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { text } from 'node:stream/consumers'
+import { makeBearerTokenProvider, type OauthConfig } from '../../../src/cluster/oauth-token.ts'
+
+describe('bearer tokens', () => {
+  let server: Server
+  let requests: { readonly request: IncomingMessage; readonly body: string }[]
+  let answer: { status: number; body: string }
+  let nowMs: number
+
+  beforeEach(async () => {
+    requests = []
+    nowMs = 0
+    answer = { status: 200, body: JSON.stringify({ access_token: 'token', expires_in: 100 }) }
+    server = createServer(async (request, response) => {
+      requests.push({ request, body: await text(request) })
+      response.writeHead(answer.status, { location: '/elsewhere' }).end(answer.body)
+    }).listen(0, '127.0.0.1')
+    await once(server, 'listening')
+  })
+
+  afterEach(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+
+  function provider(change: Partial<OauthConfig> = {}): () => Promise<string> {
+    const oauth: OauthConfig = {
+      tokenEndpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}/token`,
+      clientId: () => 'farlog',
+      clientSecret: () => 's3cret:+/',
+      scope: 'kafka read',
+      ...change
+    }
+    return makeBearerTokenProvider(oauth, { fetch, nowMs: () => nowMs })
+  }
+
+  it('are asked for by client credentials', async () => {
+    assert.equal(await provider()(), 'token')
+    const [{ request, body }] = requests as [(typeof requests)[0]]
+    assert.equal(request.method, 'POST')
+    assert.equal(request.headers.authorization, `Basic ${Buffer.from('farlog:s3cret:+/').toString('base64')}`)
+    assert.equal(request.headers['content-type'], 'application/x-www-form-urlencoded;charset=UTF-8')
+    assert.equal(body, 'grant_type=client_credentials&scope=kafka+read')
+  })
+
+  it('are kept until near their end, with the credentials read anew for the next', async () => {
+    let secrets = 0
+    const token = provider({ clientSecret: () => `secret ${++secrets}` })
+    await token()
+    nowMs = 79_999
+    await token()
+    assert.equal(requests.length, 1)
+    nowMs = 80_000
+    answer.body = JSON.stringify({ access_token: 'next', expires_in: 100 })
+    assert.equal(await token(), 'next')
+    assert.equal(secrets, 2)
+  })
+
+  it('are asked for once where many connections need one', async () => {
+    const token = provider()
+    assert.deepEqual(await Promise.all([token(), token(), token()]), ['token', 'token', 'token'])
+    assert.equal(requests.length, 1)
+  })
+
+  it('are asked for again after a failure, which names the endpoint and the reason but no secret', async () => {
+    const token = provider()
+    answer = { status: 401, body: JSON.stringify({ error: 'invalid_client', secret: 's3cret:+/' }) }
+    await assert.rejects(token(), (error: Error & { code?: string }) => {
+      assert.equal(error.code, 'AUTHENTICATION')
+      assert.match(error.message, /no token from http:\/\/127\.0\.0\.1:\d+\/token: status 401 \(invalid_client\)/)
+      assert.doesNotMatch(error.message, /s3cret/)
+      return true
+    })
+    answer = { status: 200, body: JSON.stringify({ access_token: 'better' }) }
+    assert.equal(await token(), 'better')
+  })
+
+  it('are not asked for elsewhere', async () => {
+    answer = { status: 307, body: '' }
+    await assert.rejects(provider()(), /no token from/)
+    assert.equal(requests.length, 1)
+  })
+
+  it('are refused where the answer holds none', async () => {
+    answer.body = '<html>'
+    await assert.rejects(provider()(), /holds no access_token/)
+  })
+})
