@@ -2,6 +2,7 @@ import { parseArgs } from 'node:util'
 import { loadConfig } from '../config/load.ts'
 import { runWorker } from '../flow/worker.ts'
 import { type Command, EXIT } from './command.ts'
+import { describeFailure } from './failure.ts'
 
 export const command: Command = {
   name: 'run',
@@ -20,7 +21,14 @@ Example:
     const config = loadConfig(env)
     const stop = new AbortController()
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stop.abort())
-    await runWorker(config, stop.signal)
-    return EXIT.ok
+    try {
+      await runWorker(config, stop.signal)
+      return EXIT.ok
+    } catch (error) {
+      // A part of the worker is dead and the others would keep the process alive: only a new process mirrors again.
+      const { exitCode, lines } = describeFailure(error, 'farlog run', env)
+      process.stderr.write(`${lines.join('\n')}\n`)
+      process.exit(exitCode)
+    }
   }
 }

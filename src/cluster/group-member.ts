@@ -109,9 +109,10 @@ export class GroupMember {
     this.#polling = setInterval(() => this.#poll(), POLL_INTERVAL_MS)
   }
 
-  /** Which topics' partitions are to be shared out; joins the group with the first call. */
+  /** Which topics' partitions are to be shared out; joins the group with the first call that names any. */
   subscribe(topics: readonly string[]): void {
-    this.#consumer.subscribe([...topics])
+    if (topics.length === 0) this.#consumer.unsubscribe()
+    else this.#consumer.subscribe([...topics])
   }
 
   /** What the group has committed for these; a partition that never was is left out. */

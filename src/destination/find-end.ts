@@ -38,20 +38,20 @@ const PURPOSE = 'find-end'
 
 /**
  * Reads a partition backwards until a mirrored record of this source partition is met.
- * @param floorOffset destination offset at or below which committed progress already speaks; nothing below is read
- * @returns `undefined` where nothing above the floor is ours: committed progress, if any, stands
+ * @param coveredOffset destination offset up to which committed progress already speaks (-1: none); it is not read
+ * @returns `undefined` where nothing above it is ours: committed progress, if any, stands
  */
 export async function findEnd(
   destination: Cluster,
   partition: DestinationPartition,
   origin: OriginReader,
-  floorOffset: number,
+  coveredOffset: number,
   signal: AbortSignal
 ): Promise<DestinationEnd | undefined> {
   const logStart = await listOffset(destination, partition, EARLIEST, 'read_uncommitted')
   const logEnd = await listOffset(destination, partition, LATEST, 'read_uncommitted')
   // A log shorter than progress remembers was made anew: progress says nothing about it.
-  const lowest = Math.max(logStart, floorOffset > logEnd ? 0 : floorOffset)
+  const lowest = Math.max(logStart, coveredOffset < logEnd ? coveredOffset + 1 : 0)
   let windowEnd = logEnd
   let windowOffsets = FIRST_WINDOW_OFFSETS
   while (windowEnd > lowest) {

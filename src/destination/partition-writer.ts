@@ -32,8 +32,6 @@ const SEQUENCE_MODULUS = 2 ** 31
 export interface AcknowledgedBatch {
   readonly records: number
   readonly bytes: number
-  /** Destination offset of its last record; `undefined` where the leader had it from an earlier try. */
-  readonly lastDestinationOffset: number | undefined
   /** Distinct record timestamps in a row, and how many records share each. */
   readonly timestamps: readonly number[]
   readonly timestampCounts: readonly number[]
@@ -51,8 +49,11 @@ export interface WriteFailure {
 }
 
 export interface WriterListener {
-  /** All source offsets below this are at the destination, or are nothing that goes there. */
-  progressed(nextSourceOffset: number): void
+  /**
+   * All source offsets below this are at the destination, or are nothing that goes there.
+   * @param destinationOffset where the newest of those records is; `undefined` where that is not known
+   */
+  progressed(nextSourceOffset: number, destinationOffset: number | undefined): void
   acknowledged(batch: AcknowledgedBatch): void
   /** The destination refused a write because a newer owner has fenced this one; told once, even after `close`. */
   fenced(): void
@@ -74,6 +75,8 @@ interface PendingBatch {
   firstSourceOffset: number
   /** Source offsets below this are settled once the batch is acknowledged. */
   nextSourceOffset: number
+  /** Of its last record, once acknowledged; `undefined` where the leader had it from an earlier try. */
+  lastDestinationOffset: number | undefined
   timestamps: readonly number[]
   timestampCounts: readonly number[]
 }
@@ -161,7 +164,7 @@ export class PartitionWriter implements BatchSink {
    */
   advance(nextSourceOffset: number): void {
     const last = this.#batches.at(-1)
-    if (last === undefined) this.#listener.progressed(nextSourceOffset)
+    if (last === undefined) this.#listener.progressed(nextSourceOffset, undefined)
     else last.nextSourceOffset = nextSourceOffset
   }
 
@@ -194,11 +197,11 @@ export class PartitionWriter implements BatchSink {
     }
     if (outcome === 'acknowledged') {
       batch.state = 'acknowledged'
+      if (baseOffset >= 0) batch.lastDestinationOffset = baseOffset + batch.records - 1
       this.#knownAtMs = this.#nowMs()
       this.#listener.acknowledged({
         records: batch.records,
         bytes: batch.sealed!.bytes.length,
-        lastDestinationOffset: baseOffset >= 0 ? baseOffset + batch.records - 1 : undefined,
         timestamps: batch.timestamps,
         timestampCounts: batch.timestampCounts
       })
@@ -257,6 +260,7 @@ export class PartitionWriter implements BatchSink {
       records: 0,
       firstSourceOffset: -1,
       nextSourceOffset: -1,
+      lastDestinationOffset: undefined,
       timestamps: [],
       timestampCounts: []
     }
@@ -303,15 +307,17 @@ export class PartitionWriter implements BatchSink {
   #dropAcknowledged(): void {
     let dropped = 0
     let nextSourceOffset = -1
+    let destinationOffset: number | undefined
     while (this.#batches[dropped]?.state === 'acknowledged') {
       const batch = this.#batches[dropped]!
       nextSourceOffset = batch.nextSourceOffset
+      destinationOffset = batch.lastDestinationOffset ?? destinationOffset
       this.#closedBytes -= batch.sealed!.bytes.length
       batch.sealed!.release()
       dropped++
     }
     if (dropped === 0) return
     this.#batches.splice(0, dropped)
-    this.#listener.progressed(nextSourceOffset)
+    this.#listener.progressed(nextSourceOffset, destinationOffset)
   }
 }

@@ -12,6 +12,7 @@ import type { FetchTarget } from '../source/source-reader.ts'
 import type { FlowContext } from './flow-mirror.ts'
 import { diverged, type Halt, haltFor, haltForSource } from './halt.ts'
 import type { Assignment, Progress } from './messages.ts'
+import type { ResumedProgress } from './resume-point.ts'
 
 /** How an attempt ended. */
 export type AttemptEnd =
@@ -60,13 +61,13 @@ export class Attempt implements FetchTarget, WriterListener {
     flow: FlowContext,
     assignment: Assignment,
     identity: ProducerIdentity,
-    progress: Progress,
+    progress: ResumedProgress,
     batchBytesMax: number,
     listener: AttemptListener
   ) {
     this.topic = assignment.topic
     this.partition = assignment.partition
-    this.topicId = assignment.topicId
+    this.topicId = progress.topicId
     this.fetchOffset = progress.nextSourceOffset
     this.#processedOffset = progress.nextSourceOffset
     this.#flow = flow
@@ -156,25 +157,28 @@ export class Attempt implements FetchTarget, WriterListener {
   }
 
   refused(error: string): void {
-    if (error === 'OFFSET_OUT_OF_RANGE') {
-      // What is here already must not be given up: the source may not have it any more.
+    if (error === 'OFFSET_OUT_OF_RANGE' || error === 'INCONSISTENT_TOPIC_ID') {
+      // Records vanished, or the topic was made anew: the way to resume finds out which, and what to do. What is here
+      // already must not be given up, for the source may not have it any more.
       void this.drain(DRAIN_BEFORE_RESUME_MS).then(() => this.#end({ kind: 'resume', error }))
       return
     }
     this.#end({ kind: 'halted', halt: haltForSource(this.topic, error) })
   }
 
-  progressed(nextSourceOffset: number): void {
-    this.#progress = { ...this.#progress, nextSourceOffset, leaderEpoch: this.lastFetchedEpoch }
+  progressed(nextSourceOffset: number, destinationOffset: number | undefined): void {
+    this.#progress = {
+      nextSourceOffset,
+      topicId: this.topicId,
+      leaderEpoch: this.lastFetchedEpoch,
+      destinationOffset: destinationOffset ?? this.#progress.destinationOffset
+    }
     this.#listener.progressed(this.#progress)
     if (this.#writer.isIdle) this.#idle?.()
     this.#flow.reader.wake()
   }
 
   acknowledged(batch: AcknowledgedBatch): void {
-    if (batch.lastDestinationOffset !== undefined) {
-      this.#progress = { ...this.#progress, destinationOffset: batch.lastDestinationOffset }
-    }
     this.#listener.acknowledged(batch)
   }
 

@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 import type { LogSink } from './flow-mirror.ts'
 import type { Assignment, FlowReport, FromThread, PartitionKey, Progress, ToThread } from './messages.ts'
@@ -82,15 +83,15 @@ export class DataPlane {
       this.#send(thread, { kind: 'batch-limit', flow, destinationTopic, bytes })
   }
 
+  /** Ends the threads after they have let go of everything; those that do not in time are ended all the same. */
   async stop(): Promise<void> {
     this.#isStopping = true
+    for (const index of this.#threads.keys()) this.#send(index, { kind: 'stop' })
+    const deadline = AbortSignal.timeout(STOP_TIMEOUT_MS)
     await Promise.all(
-      this.#threads.map(async (thread, index) => {
-        const exited = new Promise<void>(resolve => thread.once('exit', () => resolve()))
-        this.#send(index, { kind: 'stop' })
-        const timer = setTimeout(() => void thread.terminate(), STOP_TIMEOUT_MS)
-        await exited
-        clearTimeout(timer)
+      this.#threads.map(async thread => {
+        await Promise.race([once(thread, 'exit'), once(deadline, 'abort')])
+        await thread.terminate()
       })
     )
   }

@@ -141,8 +141,8 @@ export class FlowControl {
     if (topics.join() === this.#subscribed) return
     this.#subscribed = topics.join()
     this.#log('info', 'topics selected', { topics: topics.length })
-    if (topics.length > 0) this.#member.subscribe(topics)
-    else this.#isJoined = true
+    this.#member.subscribe(topics)
+    if (topics.length === 0) this.#isJoined = true
   }
 
   async #join(): Promise<GroupMember> {
@@ -201,8 +201,8 @@ export class FlowControl {
     const assignments: Assignment[] = []
     for (const key of known) {
       if (!this.#ledger.owns(key)) continue
-      const { topicId, destinationTopic, batchBytesMax } = this.#catalog.topics.get(key.topic)!
-      assignments.push({ ...key, topicId, destinationTopic, batchBytesMax, progress: progress.get(keyOf(key)) })
+      const { destinationTopic, batchBytesMax } = this.#catalog.topics.get(key.topic)!
+      assignments.push({ ...key, destinationTopic, batchBytesMax, progress: progress.get(keyOf(key)) })
     }
     this.#options.dataPlane.assign(this.#options.index, assignments.map(plain))
     return partitions.filter(partition => !known.includes(partition))
@@ -256,8 +256,8 @@ export class FlowControl {
 
 /** Without what librdkafka adds to a topic partition. */
 function plain(assignment: Assignment): Assignment {
-  const { topic, partition, topicId, destinationTopic, batchBytesMax, progress } = assignment
-  return { topic, partition, topicId, destinationTopic, batchBytesMax, progress }
+  const { topic, partition, destinationTopic, batchBytesMax, progress } = assignment
+  return { topic, partition, destinationTopic, batchBytesMax, progress }
 }
 
 function keyOf({ topic, partition }: TopicPartition): string {

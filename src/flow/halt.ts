@@ -86,7 +86,6 @@ export function haltForSource(topic: string, error: string): Halt {
       detail: `the source does not let farlog read ${topic}: it needs READ on the topic`
     }
   }
-  if (error === 'INCONSISTENT_TOPIC_ID') return recreated(topic)
   return { reason: 'source-refused', detail: `the source refuses to be read at ${topic}: ${error}` }
 }
 

@@ -18,7 +18,6 @@ export interface Progress {
 export interface Assignment {
   readonly topic: string
   readonly partition: number
-  readonly topicId: string
   readonly destinationTopic: string
   /** The destination topic's `max.message.bytes`. */
   readonly batchBytesMax: number

@@ -26,7 +26,7 @@ import { Attempt, type AttemptEnd } from './attempt.ts'
 import type { FlowContext } from './flow-mirror.ts'
 import { type Halt, haltFor, haltForWrite, isHealable } from './halt.ts'
 import type { Assignment, PartitionReport, Progress } from './messages.ts'
-import { findResumePoint } from './resume-point.ts'
+import { findResumePoint, type ResumedProgress } from './resume-point.ts'
 
 const HALT_PAUSE_FIRST_MS = 5_000
 const HALT_PAUSE_MAX_MS = 300_000
@@ -155,12 +155,13 @@ export class PartitionMirror {
   async #mirrorOnce(): Promise<AttemptEnd> {
     const signal = this.#released.signal
     try {
-      const identity = await this.#establish(signal)
-      if (identity === undefined || this.#progress === undefined) return { kind: 'released' }
+      const established = await this.#establish(signal)
+      if (established === undefined) return { kind: 'released' }
+      const { identity, progress } = established
       this.#state = 'mirroring'
       this.#halt = undefined
-      this.#log('debug', 'mirroring', { nextSourceOffset: this.#progress.nextSourceOffset })
-      this.#attempt = new Attempt(this.#flow, this.#assignment, identity, this.#progress, this.#batchBytesMax, {
+      this.#log('debug', 'mirroring', { nextSourceOffset: progress.nextSourceOffset })
+      this.#attempt = new Attempt(this.#flow, this.#assignment, identity, progress, this.#batchBytesMax, {
         progressed: progress => this.#setProgress(progress),
         acknowledged: batch => {
           this.#counts.records += batch.records
@@ -181,7 +182,9 @@ export class PartitionMirror {
   }
 
   /** Fences and finds where to go on, again and again while the clusters are in trouble. */
-  async #establish(signal: AbortSignal): Promise<ProducerIdentity | undefined> {
+  async #establish(
+    signal: AbortSignal
+  ): Promise<{ identity: ProducerIdentity; progress: ResumedProgress } | undefined> {
     const backoff = new Backoff(RETRY_FIRST_MS, RETRY_MAX_MS)
     while (!signal.aborted) {
       try {
@@ -189,8 +192,7 @@ export class PartitionMirror {
           this.#state = 'fencing'
           const identity = await this.#fence(signal)
           this.#state = 'resuming'
-          await this.#resume(signal)
-          return identity
+          return { identity, progress: await this.#resume(signal) }
         })
       } catch (error) {
         if (signal.aborted) return undefined
@@ -213,7 +215,7 @@ export class PartitionMirror {
     return fence.raise(id, this.destinationTopic, this.partition, signal)
   }
 
-  async #resume(signal: AbortSignal): Promise<void> {
+  async #resume(signal: AbortSignal): Promise<ResumedProgress> {
     const { progress, gap } = await findResumePoint(this.#flow, this.#assignment, this.#progress, signal)
     if (gap !== undefined) {
       this.#counts.gapRecords += gap.nextOffset - gap.firstOffset
@@ -223,6 +225,7 @@ export class PartitionMirror {
       })
     }
     this.#setProgress(progress)
+    return progress
   }
 
   #setProgress(progress: Progress): void {

@@ -1,3 +1,4 @@
+import { ClusterError } from '../cluster/errors.ts'
 import { EARLIEST, LATEST, listOffset } from '../cluster/offsets.ts'
 import { findEnd } from '../destination/find-end.ts'
 import { ProvenanceReader } from '../rewrite/provenance.ts'
@@ -5,9 +6,12 @@ import type { FlowContext } from './flow-mirror.ts'
 import { diverged, gap, HaltError, recreated } from './halt.ts'
 import type { Assignment, Progress } from './messages.ts'
 
+/** Progress that says which generation of the topic it is about. */
+export type ResumedProgress = Progress & { readonly topicId: string }
+
 /** Where a partition goes on. */
 export interface ResumePoint {
-  readonly progress: Progress
+  readonly progress: ResumedProgress
   /** Source offsets skipped because they are gone: [first, next), empty when nothing is. */
   readonly gap: { readonly firstOffset: number; readonly nextOffset: number } | undefined
 }
@@ -22,11 +26,16 @@ export interface ResumePoint {
  */
 export async function findResumePoint(
   flow: FlowContext,
-  { topic, partition, topicId, destinationTopic }: Assignment,
+  { topic, partition, destinationTopic }: Assignment,
   committed: Progress | undefined,
   signal: AbortSignal
 ): Promise<ResumePoint> {
   const source = { topic, partition }
+  const destination = { topic: destinationTopic, partition }
+  const topicId = flow.source.topic(topic)?.topicId
+  if (topicId === undefined) {
+    throw new ClusterError('UNKNOWN_TOPIC_OR_PARTITION', `${flow.source.alias} has no topic ${topic} at present`, true)
+  }
   const logStart = await listOffset(flow.source, source, EARLIEST, 'read_uncommitted')
   const startAt = (nextSourceOffset: number, destinationOffset = committed?.destinationOffset): ResumePoint => ({
     progress: { nextSourceOffset, topicId, leaderEpoch: -1, destinationOffset },
@@ -36,12 +45,13 @@ export async function findResumePoint(
     const halt = recreated(topic)
     if (flow.onGap === 'halt') throw new HaltError(halt.reason, halt.detail)
     flow.log('warn', `${halt.detail}; starting its new generation`, { topic, partition, sourceOffset: logStart })
-    return startAt(logStart)
+    // Whatever the destination holds so far came from the generation before: it says nothing about this one.
+    const destinationEnd = await listOffset(flow.destination, destination, LATEST, 'read_uncommitted')
+    return startAt(logStart, destinationEnd - 1)
   }
 
   const origin = new ProvenanceReader(flow.source.alias, topic, partition)
-  const destination = { topic: destinationTopic, partition }
-  const end = await findEnd(flow.destination, destination, origin, committed?.destinationOffset ?? 0, signal)
+  const end = await findEnd(flow.destination, destination, origin, committed?.destinationOffset ?? -1, signal)
   if (end === undefined && committed === undefined) {
     if (flow.start === 'earliest') return startAt(logStart)
     return startAt(await listOffset(flow.source, source, LATEST, 'read_committed'))

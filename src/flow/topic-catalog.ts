@@ -10,7 +10,6 @@ import type { LogSink } from './flow-mirror.ts'
 /** A source topic that is mirrored, and its destination topic, which exists with as many partitions. */
 export interface CatalogTopic {
   readonly topic: string
-  readonly topicId: string
   readonly partitions: number
   readonly destinationTopic: string
   /** The destination topic's `max.message.bytes`. */
@@ -93,12 +92,11 @@ export class TopicCatalog {
     await this.#prepare(selected)
     const limits = await this.#batchLimits(selected.map(({ name }) => this.#policy.destinationTopic(name)))
     const topics = new Map<string, CatalogTopic>()
-    for (const { name, topicId, partitions } of selected) {
+    for (const { name, partitions } of selected) {
       const destinationTopic = this.#policy.destinationTopic(name)
       if ((this.#destination.topic(destinationTopic)?.partitions.length ?? 0) < partitions.length) continue
       topics.set(name, {
         topic: name,
-        topicId,
         partitions: partitions.length,
         destinationTopic,
         batchBytesMax: limits.get(destinationTopic) ?? BATCH_BYTES_MAX_DEFAULT

@@ -188,13 +188,16 @@ class FetchLoop {
         await this.#process(fetched)
         response.release()
       }
-      // Nobody wants what is still under way, but its memory has to come back.
-      void request.then(response => response?.release())
+      // Nobody wants what is still under way, but its memory has to come back, and its session must not be mixed up
+      // with the next one's.
+      const unwanted = await request
+      unwanted?.release()
     } finally {
       this.#isRunning = false
       this.#asked = new Map()
       this.#session.reset()
     }
+    if (this.#isWanted) void this.#run()
   }
 
   get #isWanted(): boolean {

@@ -10,17 +10,15 @@
 import { Cluster } from '../cluster/cluster.ts'
 import { ClusterError } from '../cluster/errors.ts'
 import { type GroupState, readGroup } from '../cluster/group-state.ts'
-import { EARLIEST, LATEST, type TopicPartition } from '../cluster/offsets.ts'
+import type { TopicPartition } from '../cluster/offsets.ts'
 import type { ClusterConfig, Config, FlowConfig } from '../config/types.ts'
-import { type DestinationEnd, findEnd } from '../destination/find-end.ts'
+import type { DestinationEnd } from '../destination/find-end.ts'
 import type { Progress } from '../flow/messages.ts'
-import { fromCommit } from '../flow/progress-metadata.ts'
-import { ProvenanceReader } from '../rewrite/provenance.ts'
 import { ClosingRate } from './closing-rate.ts'
 import { concurrently } from './concurrently.ts'
 import { type Judgement, judge, type PartitionFacts, type SourceFacts } from './judge.ts'
-import { type Asked, Leaders } from './leaders.ts'
-import { readOldestRecord } from './oldest-record.ts'
+import type { Asked } from './leaders.ts'
+import { type DestinationFacts, Look } from './look.ts'
 import { type FlowOverview, flowOverview, type PartitionRow, type Problem } from './overview.ts'
 import { type PartitionPair, TopicPairs } from './topic-pairs.ts'
 
@@ -41,9 +39,6 @@ const FIRST_ANSWER_TIMEOUT_MS = 10_000
 const PARTITIONS_TOGETHER = 256
 /** Reads within partitions at a time, at either side. */
 const READS_AT_A_TIME = 32
-/** Where others write to the destination topic too, the newest mirrored record may be far from the end. */
-const TAIL_READ_TIMEOUT_MS = 10_000
-const OLDEST_RECORD_TIMEOUT_MS = 5_000
 /** Clocks of hosts differ by less than that; a record further in the future has a timestamp that tells nothing. */
 const FUTURE_MAX_MS = 10_000
 
@@ -148,7 +143,12 @@ export class FlowObserver implements AsyncDisposable {
   }
 
   /** Reads the destination's end where progress alone does not say that all is there. */
-  async #complete(look: Look, pair: PartitionPair, sides: Sides, seenEnds: Map<string, SeenEnd>): Promise<PartitionFacts> {
+  async #complete(
+    look: Look,
+    pair: PartitionPair,
+    sides: Sides,
+    seenEnds: Map<string, SeenEnd>
+  ): Promise<PartitionFacts> {
     const committed = look.committed(pair)
     const source = 'value' in sides.source ? sides.source.value : undefined
     const destination = 'value' in sides.destination ? sides.destination.value : undefined
@@ -162,8 +162,9 @@ export class FlowObserver implements AsyncDisposable {
       mirroredEnd: undefined,
       trouble: trouble ?? look.groupTrouble
     }
-    if (destination === undefined || destination === 'absent') return facts
-    const isOtherTopic = committed?.topicId !== undefined && source !== undefined && committed.topicId !== source.topicId
+    if (typeof destination !== 'object') return facts
+    const isOtherTopic =
+      committed?.topicId !== undefined && source !== undefined && committed.topicId !== source.topicId
     if (isOtherTopic || isAllThere(committed, source)) return facts
     const end = await this.#readEnd(look, pair, committed, destination.logEndOffset, seenEnds)
     if ('trouble' in end) return { ...facts, destination: undefined, trouble: end.trouble }
@@ -243,120 +244,7 @@ export class FlowObserver implements AsyncDisposable {
 
 interface Sides {
   readonly source: Asked<SourceFacts>
-  readonly destination: Asked<PartitionFacts['destination']>
-}
-
-/** One observation: what holds for all partitions of it, and the questions about each. */
-class Look {
-  readonly isSourceThere: boolean
-  readonly isGroupKnown: boolean
-  readonly groupTrouble: string | undefined
-  readonly #source: Cluster
-  readonly #destination: Cluster
-  readonly #isDestinationThere: boolean
-  readonly #sourceLeaders: Leaders
-  readonly #destinationLeaders: Leaders
-  readonly #committed: ReadonlyMap<string, Progress>
-  readonly #signal: AbortSignal
-
-  constructor(
-    source: Cluster,
-    destination: Cluster,
-    group: GroupState | undefined,
-    there: { readonly isSourceThere: boolean; readonly isDestinationThere: boolean },
-    signal: AbortSignal
-  ) {
-    this.#source = source
-    this.#destination = destination
-    this.isSourceThere = there.isSourceThere
-    this.#isDestinationThere = there.isDestinationThere
-    this.#sourceLeaders = new Leaders(source)
-    this.#destinationLeaders = new Leaders(destination)
-    this.isGroupKnown = group !== undefined
-    this.groupTrouble = this.isGroupKnown ? undefined : `${source.alias} does not tell what was committed`
-    this.#committed = new Map(group?.committed.map(commit => [keyOf(commit), fromCommit(commit)]))
-    this.#signal = signal
-  }
-
-  committed(partition: TopicPartition): Progress | undefined {
-    return this.#committed.get(keyOf(partition))
-  }
-
-  async listSource(pairs: readonly PartitionPair[]): Promise<Asked<SourceFacts>[]> {
-    if (!this.isSourceThere) return pairs.map(() => ({ trouble: notThere(this.#source) }))
-    const [logStarts, lastStables, logEnds] = await Promise.all([
-      this.#sourceLeaders.list(pairs, EARLIEST, 'read_uncommitted'),
-      this.#sourceLeaders.list(pairs, LATEST, 'read_committed'),
-      this.#sourceLeaders.list(pairs, LATEST, 'read_uncommitted')
-    ])
-    return pairs.map(({ topic }, index) => {
-      const topicId = this.#source.topic(topic)?.topicId
-      const offsets = [logStarts[index]!, lastStables[index]!, logEnds[index]!]
-      const failed = offsets.find(offset => 'trouble' in offset)
-      if (failed !== undefined) return failed
-      const [logStartOffset, lastStableOffset, logEndOffset] = offsets.map(offset => offset.value)
-      if (topicId === undefined) return { trouble: `${this.#source.alias} does not know ${topic} any more` }
-      return {
-        value: {
-          topicId,
-          logStartOffset: logStartOffset!,
-          lastStableOffset: lastStableOffset!,
-          // The three were asked for at once, and the log may have grown in between.
-          logEndOffset: Math.max(logEndOffset!, lastStableOffset!)
-        }
-      }
-    })
-  }
-
-  async listDestination(pairs: readonly PartitionPair[]): Promise<Asked<PartitionFacts['destination']>[]> {
-    if (!this.#isDestinationThere) return pairs.map(() => ({ trouble: notThere(this.#destination) }))
-    const isPresent = ({ destinationTopic, partition }: PartitionPair) =>
-      this.#destination.topic(destinationTopic)?.partitions[partition] !== undefined
-    const present = pairs.filter(isPresent)
-    const logEnds = await this.#destinationLeaders.list(present.map(copyOf), LATEST, 'read_uncommitted')
-    const found = new Map(present.map((pair, index) => [pair, logEnds[index]!]))
-    return pairs.map(pair => {
-      const logEnd = found.get(pair)
-      if (logEnd === undefined) return { value: 'absent' }
-      return 'trouble' in logEnd ? logEnd : { value: { logEndOffset: logEnd.value } }
-    })
-  }
-
-  readEnd(pair: PartitionPair, floorOffset: number): Promise<Asked<DestinationEnd | undefined>> {
-    const copy = copyOf(pair)
-    const origin = new ProvenanceReader(this.#source.alias, pair.topic, pair.partition)
-    return this.#destinationLeaders.ask(copy, () =>
-      this.#within(
-        TAIL_READ_TIMEOUT_MS,
-        `${this.#destination.alias}: finding the newest mirrored record of ${copy.topic}-${copy.partition}`,
-        limit => findEnd(this.#destination, copy, origin, floorOffset, limit)
-      )
-    )
-  }
-
-  /** `undefined` where it can't be read; what it is for is an estimate. */
-  async readOldest(range: Parameters<typeof readOldestRecord>[1]): Promise<Awaited<
-    ReturnType<typeof readOldestRecord>
-  > | undefined> {
-    const asked = await this.#sourceLeaders.ask(range, () =>
-      this.#within(
-        OLDEST_RECORD_TIMEOUT_MS,
-        `${this.#source.alias}: reading ${range.topic}-${range.partition}`,
-        limit => readOldestRecord(this.#source, range, limit)
-      )
-    )
-    return 'value' in asked ? asked.value : undefined
-  }
-
-  async #within<T>(timeoutMs: number, doing: string, work: (limit: AbortSignal) => Promise<T>): Promise<T> {
-    const timeout = AbortSignal.timeout(timeoutMs)
-    try {
-      return await work(AbortSignal.any([this.#signal, timeout]))
-    } catch (error) {
-      if (!timeout.aborted || error instanceof ClusterError) throw error
-      throw new ClusterError('TOOK_TOO_LONG', `${doing} took longer than ${timeoutMs / 1000} s`, true, { cause: error })
-    }
-  }
+  readonly destination: Asked<DestinationFacts>
 }
 
 /** `undefined` when the cluster answered. A wrong address should not look like long work. */
@@ -380,14 +268,6 @@ async function readMetadata(cluster: Cluster): Promise<Problem | undefined> {
 function cannotBeReached({ alias, bootstrapServers }: ClusterConfig, reason: string): string {
   const servers = bootstrapServers.map(({ host, port }) => `${host}:${port}`).join(',')
   return `${alias} (${servers}) cannot be reached: ${reason}`
-}
-
-function notThere({ alias }: Cluster): string {
-  return `${alias} cannot be reached`
-}
-
-function copyOf({ destinationTopic, partition }: PartitionPair): TopicPartition {
-  return { topic: destinationTopic, partition }
 }
 
 /** Idle partitions, most of them, need no reading: their progress was committed long ago. */

@@ -18,7 +18,7 @@ export interface PartitionFacts {
   readonly partition: number
   readonly destinationTopic: string
   readonly source: SourceFacts | undefined
-  readonly destination: 'absent' | { readonly logEndOffset: number } | undefined
+  readonly destination: 'no topic' | 'no partition' | { readonly logEndOffset: number } | undefined
   /** Progress in the source group; `undefined` where there is none, or the group can't be asked. */
   readonly committed: Progress | undefined
   readonly isGroupKnown: boolean
@@ -59,8 +59,9 @@ export function judge(facts: PartitionFacts, start: 'earliest' | 'latest'): Judg
   if (committed?.topicId !== undefined && committed.topicId !== source.topicId) {
     return nothingMirrored('recreated', recreated(facts.topic).detail)
   }
-  if (destination === 'absent') {
-    return nothingMirrored('missing', `${facts.destinationTopic}-${facts.partition} is not at the destination`)
+  if (destination === 'no topic' || destination === 'no partition') {
+    const copy = destination === 'no topic' ? facts.destinationTopic : `${facts.destinationTopic}-${facts.partition}`
+    return nothingMirrored('missing', `${copy} is not at the destination: a running worker makes it`)
   }
   if (nextSourceOffset === null) {
     const judgement = nothingMirrored('not started', null)

@@ -49,6 +49,8 @@ describe('farlog verify', function () {
       await east.write('right', partition, records, codec)
       await east.writeAborted('right', partition, 3)
       await east.write('right', partition, records, codec)
+      // The same producer's second one within the same answer.
+      await east.writeAborted('right', partition, 2)
       const first = await copiesOf('right', partition, records, 0)
       // Three aborted records and the marker stand between.
       const second = await copiesOf('right', partition, records, records.length + 4)
@@ -254,6 +256,13 @@ class TestCluster {
 
   /** Leaves as many aborted records and one marker behind. */
   async writeAborted(topic: string, partition: number, count: number): Promise<void> {
+    // Refused while the coordinator is still ending the one before, and then the producer is of no more use.
+    await until(() => this.#abort(topic, partition, count), { describe: 'a transaction to be aborted' })
+    // The abort is answered before its marker stands.
+    await until(() => this.#isStable(topic, partition), { describe: `the abort marker in ${topic}-${partition}` })
+  }
+
+  async #abort(topic: string, partition: number, count: number): Promise<true> {
     const producer = new Producer<Buffer, Buffer, Buffer, Buffer>({
       clientId: 'test',
       bootstrapBrokers: [this.bootstrap],
@@ -265,11 +274,10 @@ class TestCluster {
       const messages = plainRecords(count).map(({ key, value }) => ({ topic, partition, key: key!, value }))
       await transaction.send({ messages, acks: -1 })
       await transaction.abort()
+      return true
     } finally {
       await producer.close()
     }
-    // The abort is answered before its marker stands.
-    await until(() => this.#isStable(topic, partition), { describe: `the abort marker in ${topic}-${partition}` })
   }
 
   async #isStable(topic: string, partition: number): Promise<boolean> {
