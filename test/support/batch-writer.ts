@@ -1,4 +1,10 @@
-import { type CompressionAlgorithmValue, Connection, type MessageRecord, Producer, produceV9 } from '@platformatic/kafka'
+import {
+  type CompressionAlgorithmValue,
+  Connection,
+  type MessageRecord,
+  Producer,
+  produceV9
+} from '@platformatic/kafka'
 import { until } from './wait.ts'
 
 /** A record as a test wants to have it in the log. */

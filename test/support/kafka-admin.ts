@@ -1,4 +1,9 @@
-import { Admin, ConfigResourceTypes, FetchIsolationLevels, IncrementalAlterConfigOperationTypes } from '@platformatic/kafka'
+import {
+  Admin,
+  ConfigResourceTypes,
+  FetchIsolationLevels,
+  IncrementalAlterConfigOperationTypes
+} from '@platformatic/kafka'
 import { until } from './wait.ts'
 
 /** Where a partition begins and ends at this moment. */

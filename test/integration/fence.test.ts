@@ -1,0 +1,144 @@
+import assert from 'node:assert/strict'
+import { Cluster } from '../../src/cluster/cluster.ts'
+import { produce } from '../../src/cluster/produce.ts'
+import { type ProducerIdentity, TransactionCoordinators } from '../../src/cluster/transactions.ts'
+import { loadConfig } from '../../src/config/load.ts'
+import { Fence, transactionalId } from '../../src/destination/fence.ts'
+import { findEnd } from '../../src/destination/find-end.ts'
+import { BatchBuilder } from '../../src/records/batch-builder.ts'
+import { BufferPool } from '../../src/records/buffer-pool.ts'
+import { writeVarint } from '../../src/records/varint.ts'
+import { ProvenanceHeader, ProvenanceReader } from '../../src/rewrite/provenance.ts'
+import { type KafkaCluster, startKafka } from '../support/kafka-cluster.ts'
+import { createTopics } from '../support/topics.ts'
+import { until } from '../support/wait.ts'
+
+/** The two steps that exactly-once stands on, tried on a real broker one by one. */
+describe('fencing and finding the end', function () {
+  this.timeout(60_000)
+
+  const signal = new AbortController().signal
+  const origin = new ProvenanceReader('east', 'orders', 0)
+  let kafka: KafkaCluster
+  let west: Cluster
+  let fence: Fence
+
+  before(async () => {
+    kafka = await startKafka({ name: 'west' })
+    const { flows } = loadConfig({
+      FARLOG_SOURCE: 'east',
+      FARLOG_DESTINATIONS: 'west',
+      FARLOG_EAST_BOOTSTRAP_SERVERS: '127.0.0.1:1',
+      FARLOG_WEST_BOOTSTRAP_SERVERS: kafka.bootstrap
+    })
+    west = new Cluster(flows[0]!.destination, 'test')
+    fence = new Fence(west)
+  })
+
+  after(async () => {
+    await west?.close()
+    await kafka?.stop()
+  })
+
+  it('lets a zombie write until the marker stands, and refuses it from then on', async () => {
+    const topic = await newTopic('fenced')
+    const id = transactionalId('east', 'west', 'orders', 0)
+    const older = await fence.raise(id, topic, 0, signal)
+    assert.equal(await write(topic, older, 0, [mirrored(0)]), 'NONE')
+
+    // Only the coordinator knows of this epoch: the leader still takes the older one. This is why a marker is needed.
+    await new TransactionCoordinators(west).initProducerId(id)
+    assert.equal(await write(topic, older, 1, [mirrored(1)]), 'NONE')
+
+    const newer = await fence.raise(id, topic, 0, signal)
+    assert.equal(await write(topic, older, 2, [mirrored(2)]), 'INVALID_PRODUCER_EPOCH')
+    assert.equal((await findEnd(west, { topic, partition: 0 }, origin, -1, signal))?.sourceOffset, 1)
+    assert.equal(await write(topic, newer, 0, [mirrored(2)]), 'NONE')
+  })
+
+  it('finds the newest record of its own behind other writers’ records and many markers', async () => {
+    const topic = await newTopic('shared')
+    const identity = await fence.raise('own', topic, 0, signal)
+    const own = Array.from({ length: 100 }, (_, offset) => mirrored(offset * 10))
+    assert.equal(await write(topic, identity, 0, own), 'NONE')
+    const foreign = await fence.raise('foreign', topic, 0, signal)
+    const others = Array.from({ length: 3_000 }, (_, offset) => headerOf('south', offset))
+    assert.equal(await write(topic, foreign, 0, others), 'NONE')
+    for (let i = 0; i < 20; i++) await fence.raise('own', topic, 0, signal)
+
+    const end = await findEnd(west, { topic, partition: 0 }, origin, -1, signal)
+    // The fence of `own` wrote a marker at 0, so the hundredth record stands at 100.
+    assert.deepEqual(end, { sourceOffset: 990, destinationOffset: 100 })
+  })
+
+  it('finds nothing in what committed progress covers, nor in an empty partition', async () => {
+    const topic = await newTopic('covered')
+    assert.equal(await findEnd(west, { topic, partition: 0 }, origin, -1, signal), undefined)
+    const identity = await fence.raise('covered', topic, 0, signal)
+    assert.equal(await write(topic, identity, 0, [mirrored(7), mirrored(8)]), 'NONE')
+    const partition = { topic, partition: 0 }
+    assert.equal((await findEnd(west, partition, origin, 1, signal))?.sourceOffset, 8)
+    assert.equal(await findEnd(west, partition, origin, 2, signal), undefined)
+    // More than the log has: it was made anew since, and progress says nothing about it.
+    assert.equal((await findEnd(west, partition, origin, 1_000, signal))?.sourceOffset, 8)
+  })
+
+  it('raises the epoch with each fence', async () => {
+    const topic = await newTopic('epochs')
+    const first = await fence.raise('epochs', topic, 0, signal)
+    const second = await fence.raise('epochs', topic, 0, signal)
+    assert.equal(second.producerId, first.producerId)
+    assert.ok(second.producerEpoch > first.producerEpoch)
+  })
+
+  async function newTopic(name: string): Promise<string> {
+    await createTopics(kafka.bootstrap, [{ name, partitions: 1 }])
+    await until(
+      async () => {
+        await west.refresh([name])
+        return west.leaderOf(name, 0)
+      },
+      { describe: `${name} to have a leader` }
+    )
+    return name
+  }
+
+  async function write(
+    topic: string,
+    identity: ProducerIdentity,
+    baseSequence: number,
+    headers: readonly Uint8Array[]
+  ): Promise<string> {
+    const builder = new BatchBuilder(new BufferPool(0), 0, 1024)
+    for (const [index, header] of headers.entries()) append(builder, index, header)
+    const connection = await west.batchBroker(west.leaderOf(topic, 0)!.nodeId, 'test')
+    const batch = builder.seal({ ...identity, baseSequence }).bytes
+    const { partitions } = await produce(connection, [{ topic, partition: 0, batch }])
+    return partitions[0]!.error
+  }
+})
+
+function mirrored(sourceOffset: number): Uint8Array {
+  return headerOf('east', sourceOffset)
+}
+
+function headerOf(alias: string, sourceOffset: number): Uint8Array {
+  return Uint8Array.from(new ProvenanceHeader(alias, 'orders', 0).encode(sourceOffset))
+}
+
+/** A record with no key, no value and one header. */
+function append(builder: BatchBuilder, index: number, header: Uint8Array): void {
+  const body = Buffer.alloc(16 + header.length)
+  let at = 1 // attributes
+  at = writeVarint(body, 0, at) // timestamp delta
+  at = writeVarint(body, index, at)
+  at = writeVarint(body, -1, at)
+  at = writeVarint(body, -1, at)
+  at = writeVarint(body, 1, at)
+  body.set(header, at)
+  at += header.length
+  builder.ensure(at + 5)
+  const start = writeVarint(builder.bytes, at, builder.length)
+  body.copy(builder.bytes, start, 0, at)
+  builder.added(index, 1_700_000_000_000, start + at)
+}
