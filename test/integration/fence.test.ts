@@ -15,7 +15,7 @@ import { until } from '../support/wait.ts'
 
 /** The two steps that exactly-once stands on, tried on a real broker one by one. */
 describe('fencing and finding the end', function () {
-  this.timeout(60_000)
+  this.timeout(120_000)
 
   const signal = new AbortController().signal
   const origin = new ProvenanceReader('east', 'orders', 0)
@@ -83,12 +83,20 @@ describe('fencing and finding the end', function () {
     assert.equal((await findEnd(west, partition, origin, 1_000, signal))?.sourceOffset, 8)
   })
 
-  it('raises the epoch with each fence', async () => {
+  it('goes over to a new producer id before the epochs run out, and still shuts out the one before', async () => {
     const topic = await newTopic('epochs')
-    const first = await fence.raise('epochs', topic, 0, signal)
-    const second = await fence.raise('epochs', topic, 0, signal)
-    assert.equal(second.producerId, first.producerId)
-    assert.ok(second.producerEpoch > first.producerEpoch)
+    const coordinators = new TransactionCoordinators(west)
+    let older = await fence.raise('epochs', topic, 0, signal)
+    while (older.producerEpoch < 32_690) older = await coordinators.initProducerId('epochs')
+    older = await fence.raise('epochs', topic, 0, signal)
+    let newer = older
+    while (newer.producerId === older.producerId) {
+      assert.ok(newer.producerEpoch >= older.producerEpoch, 'epochs only rise')
+      older = newer
+      newer = await fence.raise('epochs', topic, 0, signal)
+    }
+    assert.equal(await write(topic, older, 0, [mirrored(0)]), 'INVALID_PRODUCER_EPOCH')
+    assert.equal(await write(topic, newer, 0, [mirrored(0)]), 'NONE')
   })
 
   async function newTopic(name: string): Promise<string> {
