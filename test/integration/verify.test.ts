@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
+import kafkaJavascript from '@confluentinc/kafka-javascript'
 import {
   Admin,
   type CompressionAlgorithmValue,
   Connection,
   FetchIsolationLevels,
   type MessageRecord,
-  Producer,
   produceV9
 } from '@platformatic/kafka'
 import { runFarlog } from '../support/farlog-process.ts'
@@ -209,6 +209,8 @@ describe('farlog verify', function () {
   })
 })
 
+const { KafkaJS } = kafkaJavascript
+
 type Headers = NonNullable<MessageRecord['headers']>
 
 /** One broker, and what the test writes to it byte for byte. */
@@ -256,28 +258,19 @@ class TestCluster {
 
   /** Leaves as many aborted records and one marker behind. */
   async writeAborted(topic: string, partition: number, count: number): Promise<void> {
-    // Refused while the coordinator is still ending the one before, and then the producer is of no more use.
-    await until(() => this.#abort(topic, partition, count), { describe: 'a transaction to be aborted' })
+    const kafka = new KafkaJS.Kafka({ kafkaJS: { brokers: [this.bootstrap], logLevel: KafkaJS.logLevel.NOTHING } })
+    const producer = kafka.producer({ kafkaJS: { transactionalId: `aborts-${topic}-${partition}` } })
+    await producer.connect()
+    try {
+      const transaction = await producer.transaction()
+      const messages = plainRecords(count).map(({ key, value }) => ({ partition, key: key!, value }))
+      await transaction.send({ topic, messages })
+      await transaction.abort()
+    } finally {
+      await producer.disconnect()
+    }
     // The abort is answered before its marker stands.
     await until(() => this.#isStable(topic, partition), { describe: `the abort marker in ${topic}-${partition}` })
-  }
-
-  async #abort(topic: string, partition: number, count: number): Promise<true> {
-    const producer = new Producer<Buffer, Buffer, Buffer, Buffer>({
-      clientId: 'test',
-      bootstrapBrokers: [this.bootstrap],
-      idempotent: true,
-      transactionalId: `aborts-${topic}-${partition}`
-    })
-    try {
-      const transaction = await producer.beginTransaction()
-      const messages = plainRecords(count).map(({ key, value }) => ({ topic, partition, key: key!, value }))
-      await transaction.send({ messages, acks: -1 })
-      await transaction.abort()
-      return true
-    } finally {
-      await producer.close()
-    }
   }
 
   async #isStable(topic: string, partition: number): Promise<boolean> {
