@@ -21,6 +21,8 @@ import { DEMO_TOPICS } from './topics.ts'
 import { runVerify, type Verification } from './verify.ts'
 
 const RECORDS = 1_000_000
+/** What two cores write and mirror at the same time, so that the lag shows what the kill does to it. */
+const WRITTEN_PER_SECOND = 40_000
 /** The worker is killed when this share has arrived: there is enough behind it to lose, and enough to come. */
 const KILL_AT = 0.4
 
@@ -31,7 +33,7 @@ let interruptedExitCode = 130
 // Comes before the harness's own handler, and exiting is enough: whatever was started ends with this process.
 process.once('SIGINT', () => {
   screen.line()
-  screen.line('Ctrl-C: the brokers and the worker are stopped, their folders removed.')
+  screen.line('Ctrl-C: stopping the brokers and the worker, removing their folders.')
   process.exit(interruptedExitCode)
 })
 main().then(
@@ -53,7 +55,8 @@ async function main(): Promise<number> {
   screen.head(`Result, ${secondsSince(startedAtMs)} after the start`)
   for (const line of resultTable(measured)) screen.line(line)
   screen.line()
-  screen.line('RATE/S is from the first write to the last copy, takeover included; MAX LAG is in records.')
+  screen.line('RATE/S: from first write to last copy, takeover included. MAX LAG: in records.')
+  screen.line(`The fastest five seconds: ${inThousands(watch.peakRecordsPerSecond)} records/s.`)
   const found = [...(trouble === undefined ? [] : [trouble]), ...faults(measured)]
   for (const fault of found) screen.outcome(false, fault)
   const isGood = found.length === 0
@@ -69,7 +72,7 @@ async function main(): Promise<number> {
     showWhatToOpen(screen, { ...clusters, env })
     await new Promise<never>(() => {})
   }
-  screen.line('All is stopped and removed now. KEEP=1 make demo leaves it running, to be looked at.')
+  screen.line('KEEP=1 make demo leaves everything running, to be looked at.')
   return exitCode
 }
 
@@ -126,16 +129,22 @@ async function mirrorWithAKill({ east }: Clusters, env: Readonly<Record<string, 
   await worker.waitReady()
 
   screen.head(`Writing ${inThousands(RECORDS)} records to east while the worker mirrors them to west`)
-  const topics = DEMO_TOPICS.map(({ name, partitions, compression }) => `${name} (${partitions}, ${compression})`)
-  screen.line(`Topics, with their partitions and compression: ${topics.join(', ')}`)
-  screen.line('JSON with keys and headers, and tombstones, null keys, empty values and odd timestamps among them.')
+  const topics = DEMO_TOPICS.map(({ name, compression }) => `${name} ${compression}`)
+  screen.line(`Topics: ${topics.join(', ')}`)
+  screen.line('JSON with keys and headers; tombstones, null keys, empty values, odd timestamps.')
   screen.line('█ mirrored  ▒ written')
-  const producing = await startProducing({ bootstrap: east.bootstrap, topics: DEMO_TOPICS, records: RECORDS })
+  const producing = await startProducing({
+    bootstrap: east.bootstrap,
+    topics: DEMO_TOPICS,
+    records: RECORDS,
+    rate: WRITTEN_PER_SECOND
+  })
   const watch = new MirrorWatch(DEMO_TOPICS, performance.now())
   const followed = { screen, watch, producing, records: RECORDS }
 
+  const starting = () => (watch.hasBegun ? undefined : 'the producer is starting')
   const trouble =
-    (await follow(followed, worker, () => watch.mirrored >= RECORDS * KILL_AT)) ??
+    (await follow(followed, worker, () => watch.mirrored >= RECORDS * KILL_AT, starting)) ??
     (await killAndRestart(followed, worker, env))
   const produced = await (trouble === undefined ? producing.finished : producing.stop())
   if (trouble === undefined) {
@@ -150,18 +159,18 @@ async function killAndRestart(
   worker: FarlogProcess,
   env: Readonly<Record<string, string>>
 ): Promise<string | undefined> {
-  const { watch } = followed
+  const { watch, producing } = followed
   worker.kill('SIGKILL')
   await worker.exit
   const killedAtMs = performance.now()
+  const written = Math.max(producing.acknowledged(), watch.mirrored)
   screen.head(
-    `SIGKILL: worker ${worker.pid} is gone, ${inThousands(watch.mirrored)} records mirrored, the writing goes on`
+    `SIGKILL to worker ${worker.pid}: ${inThousands(watch.mirrored)} records mirrored, ${inThousands(written)} written`
   )
   const next = await startFarlog(env)
-  screen.line(`Worker ${next.pid} is started with the same environment. Its group gives it the partitions when the`)
-  screen.line(
-    "dead worker's session has timed out, up to 10 s from now. It fences each of them and finds the end in west's log."
-  )
+  screen.line(`Worker ${next.pid} is started with the same environment. The group gives it the`)
+  screen.line("partitions when the dead worker's session has timed out, up to 10 s from now;")
+  screen.line("then it fences each of them and finds in west's log where to go on.")
   const waiting = () => `no owner yet, ${secondsSince(killedAtMs)}`
   const trouble = await follow(followed, next, () => watch.isMirroringAll, waiting)
   if (trouble !== undefined) return trouble

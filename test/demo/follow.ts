@@ -29,7 +29,7 @@ export async function follow(
   followed: Followed,
   worker: FarlogProcess,
   isReached: (written: ProduceResult | undefined) => boolean,
-  phase?: () => string
+  phase?: () => string | undefined
 ): Promise<string | undefined> {
   const { screen, watch, producing } = followed
   const writing = new Settled(producing.finished)

@@ -15,6 +15,7 @@ export class MirrorWatch {
   #startedAtMs: number | undefined
   #movedAtMs: number
   #peakLagRecords = 0
+  #peakRecordsPerSecond = 0
 
   constructor(topics: readonly { readonly name: string; readonly partitions: number }[], nowMs: number) {
     this.#topics = new Map(topics.map(({ name, partitions }) => [name, new TopicWatch(partitions)]))
@@ -30,6 +31,12 @@ export class MirrorWatch {
     }
     for (const [name, watch] of this.#topics) watch.seeLag(this.#partitionsOf(name))
     this.#peakLagRecords = Math.max(this.#peakLagRecords, this.lagRecords ?? 0)
+    this.#peakRecordsPerSecond = Math.max(this.#peakRecordsPerSecond, this.recordsPerSecond ?? 0)
+  }
+
+  /** Whether the worker has seen a record at the source. */
+  get hasBegun(): boolean {
+    return this.#startedAtMs !== undefined
   }
 
   get mirrored(): number {
@@ -61,6 +68,11 @@ export class MirrorWatch {
 
   get recordsPerSecond(): number | undefined {
     return this.#flow?.rates.recordsPerSecond
+  }
+
+  /** As the worker averages it, over five seconds. */
+  get peakRecordsPerSecond(): number {
+    return this.#peakRecordsPerSecond
   }
 
   /** Why partitions have been stopped, for people. */

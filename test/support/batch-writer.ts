@@ -71,6 +71,8 @@ export async function writeInTransaction(
     clientId: 'test',
     bootstrapBrokers: [bootstrap],
     idempotent: true,
+    // The broker aborts what is open for longer.
+    timeout: 300_000,
     transactionalId: `test-${topic}-${partition}-${performance.now()}`
   })
   const transaction = await producer.beginTransaction()

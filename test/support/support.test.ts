@@ -16,7 +16,7 @@ import { GiveUp, until } from './wait.ts'
 
 /** A checker that cannot see a loss is worse than none, so the harness is tested too. */
 describe('the test harness', function () {
-  this.timeout(120_000)
+  this.timeout(240_000)
 
   describe('with a broker', () => {
     let kafka: KafkaCluster

@@ -72,7 +72,7 @@ export class BrokerProcess implements KafkaBroker {
   async ready(brokersExpected: number): Promise<void> {
     try {
       await until(() => this.seesBrokers(brokersExpected), {
-        timeoutMs: 90_000,
+        timeoutMs: 120_000,
         describe: `broker ${this.nodeId} on port ${this.port} to serve metadata with ${brokersExpected} brokers`
       })
     } catch (error) {

@@ -3,7 +3,8 @@ import fc from 'fast-check'
 import { ATTRIBUTE, batchFields, encodeBatch, type Header, type PlainRecord } from './records.ts'
 import { COMPRESSORS, type Compressor } from './plain-codecs.ts'
 
-const TIMESTAMP_MAX = 2n ** 53n - 1n
+/** Far enough; what lies beyond has a test of its own. */
+const TIMESTAMP_MAX = 2n ** 52n - 1n
 const NOW = 1_790_000_000_000n
 
 /** -1 (none), 0, around now, out of order, far in the future. */
@@ -27,15 +28,14 @@ export const someBytes: fc.Arbitrary<Buffer | null> = fc.oneof(
 )
 
 /** Few names, so that duplicates are frequent. */
-const aHeader: fc.Arbitrary<Header> = fc.record({
-  key: fc.oneof(fc.constantFrom('', 'a', 'trace-id', 'farlog', 'ключ'), fc.string({ maxLength: 6 })),
-  value: someBytes
-})
+const aHeader: fc.Arbitrary<Header> = fc
+  .tuple(fc.oneof(fc.constantFrom('', 'a', 'trace-id', 'farlog', 'ключ'), fc.string({ maxLength: 6 })), someBytes)
+  .map(([key, value]) => ({ key, value }))
 const someHeaders = fc.oneof(
-  { weight: 3, arbitrary: fc.constant<Header[]>([]) },
-  { weight: 3, arbitrary: fc.array(aHeader, { maxLength: 4 }) },
+  { weight: 15, arbitrary: fc.constant<Header[]>([]) },
+  { weight: 15, arbitrary: fc.array(aHeader, { maxLength: 3 }) },
   // 63 headers and one more take a count of two bytes.
-  { weight: 1, arbitrary: fc.constantFrom(62, 63, 64).chain(n => fc.array(aHeader, { minLength: n, maxLength: n })) }
+  { weight: 1, arbitrary: fc.tuple(aHeader, fc.constantFrom(62, 63, 64)).map(([header, n]) => Array<Header>(n).fill(header)) }
 )
 
 /** A record without its place in the log. */
