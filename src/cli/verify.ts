@@ -7,7 +7,8 @@ import { VerifyError } from '../verify/errors.ts'
 import type { FlowReport, Verdict } from '../verify/flow-report.ts'
 import { Progress } from '../verify/progress.ts'
 import { reportText } from '../verify/report-text.ts'
-import { type VerifyOptions, verifyFlow } from '../verify/verify-flow.ts'
+import { verifyFlow } from '../verify/verify-flow.ts'
+import type { VerifyOptions } from '../verify/verify-options.ts'
 import { type Command, UsageError } from './command.ts'
 
 const EXIT_IDENTICAL = 0

@@ -9,7 +9,7 @@ import {
 import { batchesIn } from '../records/batch.ts'
 import { Rewriter } from '../rewrite/rewriter.ts'
 import type { FetchTarget } from '../source/source-reader.ts'
-import type { FlowContext } from './flow-mirror.ts'
+import type { FlowContext } from './flow-context.ts'
 import { diverged, type Halt, haltFor, haltForSource } from './halt.ts'
 import type { Assignment, Progress } from './messages.ts'
 import type { ResumedProgress } from './resume-point.ts'

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
-import type { LogSink } from './flow-mirror.ts'
+import type { LogSink } from './flow-context.ts'
 import type { Assignment, FlowReport, FromThread, PartitionKey, Progress, ToThread } from './messages.ts'
 
 /** How far each released partition got. */

@@ -6,33 +6,11 @@ import { Fence } from '../destination/fence.ts'
 import { BufferPool } from '../records/buffer-pool.ts'
 import { Codec } from '../records/codecs.ts'
 import { SourceReader } from '../source/source-reader.ts'
+import type { FlowContext, LogSink } from './flow-context.ts'
 import { Latencies } from './latencies.ts'
-import type { Assignment, FlowReport, LogLevel, PartitionKey, PartitionReport, Progress } from './messages.ts'
+import type { Assignment, FlowReport, PartitionKey, PartitionReport, Progress } from './messages.ts'
 import { PartitionMirror } from './partition-mirror.ts'
 import { Permits } from './permits.ts'
-
-/** What the partitions of a flow share. */
-export interface FlowContext {
-  readonly source: Cluster
-  readonly destination: Cluster
-  readonly delivery: Config['delivery']
-  readonly start: Config['start']
-  readonly onGap: Config['onGap']
-  /** `undefined`: each source batch's own. */
-  readonly codec: Codec | undefined
-  readonly pool: BufferPool
-  readonly reader: SourceReader
-  readonly dispatcher: Dispatcher
-  readonly fence: Fence
-  /** Fences and tail reads at a time. */
-  readonly establishing: Permits
-  readonly latencies: Latencies
-  fenced(): void
-  retrying(operation: string, error: string): void
-  log(level: LogLevel, message: string, fields: Readonly<Record<string, unknown>>): void
-}
-
-export type LogSink = (level: LogLevel, message: string, fields: Readonly<Record<string, unknown>>) => void
 
 /** What all partitions of a flow may hold, fetched and not acknowledged, before fetching stops. */
 const BUFFERED_BYTES_MAX = 64 * 1024 * 1024

@@ -2,7 +2,7 @@ import { ClusterError } from '../cluster/errors.ts'
 import { EARLIEST, LATEST, listOffset } from '../cluster/offsets.ts'
 import { findEnd } from '../destination/find-end.ts'
 import { ProvenanceReader } from '../rewrite/provenance.ts'
-import type { FlowContext } from './flow-mirror.ts'
+import type { FlowContext } from './flow-context.ts'
 import { diverged, gap, HaltError, recreated } from './halt.ts'
 import type { Assignment, Progress } from './messages.ts'
 

@@ -5,7 +5,7 @@ import type { TopicAdmin, TopicConfigEntry } from '../cluster/topic-admin.ts'
 import { compileNameFilter } from '../config/name-filter.ts'
 import type { Config } from '../config/types.ts'
 import { type ReplicationPolicy, replicationPolicy } from '../rewrite/replication-policy.ts'
-import type { LogSink } from './flow-mirror.ts'
+import type { LogSink } from './flow-context.ts'
 
 /** A source topic that is mirrored, and its destination topic, which exists with as many partitions. */
 export interface CatalogTopic {

@@ -8,8 +8,8 @@ import { createLogger } from '../observe/logger.ts'
 import { createMetrics } from '../observe/metrics.ts'
 import type { WorkerStatus } from '../observe/status.ts'
 import { DataPlane } from './data-plane.ts'
+import type { LogSink } from './flow-context.ts'
 import { FlowControl } from './flow-control.ts'
-import type { LogSink } from './flow-mirror.ts'
 
 /**
  * Runs every flow of the configuration until the signal says stop, then drains and commits.

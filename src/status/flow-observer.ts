@@ -39,8 +39,6 @@ const FIRST_ANSWER_TIMEOUT_MS = 10_000
 const PARTITIONS_TOGETHER = 256
 /** Reads within partitions at a time, at either side. */
 const READS_AT_A_TIME = 32
-/** Clocks of hosts differ by less than that; a record further in the future has a timestamp that tells nothing. */
-const FUTURE_MAX_MS = 10_000
 
 /** The end of a destination partition as it was read last: it stays true while the partition does not grow. */
 interface SeenEnd {
@@ -226,9 +224,9 @@ export class FlowObserver implements AsyncDisposable {
       fromOffset: Math.max(nextSourceOffset ?? logStartOffset, logStartOffset),
       endOffset: sourceEndOffset
     }
-    const oldest = await look.readOldest(range)
+    const oldest = await look.readOldest(range, this.#options.nowMs)
     if (oldest === undefined) return unknown
-    if (oldest !== 'none') return { ...unknown, lagSeconds: ageSeconds(oldest.timestampMs, this.#options.nowMs()) }
+    if (oldest !== 'none') return { ...unknown, lagSeconds: oldest.ageSeconds }
     if (judgement.state !== 'behind') return { ...unknown, lagSeconds: 0 }
     // All that is left are markers and the like, which a worker passes without copying anything.
     return {
@@ -273,12 +271,6 @@ function cannotBeReached({ alias, bootstrapServers }: ClusterConfig, reason: str
 /** Idle partitions, most of them, need no reading: their progress was committed long ago. */
 function isAllThere(committed: Progress | undefined, source: SourceFacts | undefined): boolean {
   return committed !== undefined && source !== undefined && committed.nextSourceOffset >= source.lastStableOffset
-}
-
-/** `null` where the timestamp tells nothing. */
-function ageSeconds(timestampMs: number, nowMs: number): number | null {
-  if (timestampMs < 0 || timestampMs - nowMs > FUTURE_MAX_MS) return null
-  return Math.max(nowMs - timestampMs, 0) / 1000
 }
 
 function keyOf({ topic, partition }: TopicPartition): string {

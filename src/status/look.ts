@@ -110,12 +110,12 @@ export class Look {
   }
 
   /** `undefined` where it can't be read; what it is for is an estimate. */
-  async readOldest(range: ReadRange): Promise<OldestRecord | undefined> {
+  async readOldest(range: ReadRange, nowMs: () => number): Promise<OldestRecord | undefined> {
     const asked = await this.#sourceLeaders.ask(range, () =>
       this.#within(
         OLDEST_RECORD_TIMEOUT_MS,
         `${this.#source.alias}: reading ${range.topic}-${range.partition}`,
-        limit => readOldestRecord(this.#source, range, limit)
+        limit => readOldestRecord(this.#source, range, nowMs, limit)
       )
     )
     return 'value' in asked ? asked.value : undefined

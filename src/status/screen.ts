@@ -5,8 +5,9 @@ export interface Terminal {
   write(text: string): unknown
 }
 
-const ENTER = '\x1b[?1049h\x1b[?25l'
-const LEAVE = '\x1b[?25h\x1b[?1049l'
+/** Second screen, no cursor, and no wrapping: a line that is too long must not take the place of another. */
+const ENTER = '\x1b[?1049h\x1b[?25l\x1b[?7l'
+const LEAVE = '\x1b[?7h\x1b[?25h\x1b[?1049l'
 const HOME = '\x1b[H'
 const ERASE_REST_OF_LINE = '\x1b[K'
 const ERASE_BELOW = '\x1b[J'
@@ -29,7 +30,7 @@ export class Screen implements Disposable {
     this.#last = text
     const lines = text.trimEnd().split('\n')
     const shown = lines.slice(0, this.#terminal.rows ?? lines.length)
-    this.#terminal.write(HOME + shown.map(line => line + ERASE_REST_OF_LINE).join('\r\n') + ERASE_BELOW)
+    this.#terminal.write(HOME + shown.map(line => line + ERASE_REST_OF_LINE).join('\n') + ERASE_BELOW)
   }
 
   [Symbol.dispose](): void {

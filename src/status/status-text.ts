@@ -30,14 +30,14 @@ export function summaryLine(flow: FlowOverview): string {
 }
 
 /** Shown however little room there is. */
-const ROWS_MIN = 5
+const ROWS_MIN = 1
 /** Sentences shown below the table: more would push it off the screen, and mostly they say the same. */
 const DETAILS_MAX = 5
 
 const COLUMNS: readonly Column[] = [
   { title: 'TOPIC', align: 'left', canShrink: true },
   { title: 'PARTITION', align: 'right' },
-  { title: 'DESTINATION TOPIC', align: 'left', canShrink: true },
+  { title: 'DESTINATION', align: 'left', canShrink: true },
   { title: 'SOURCE END', align: 'right' },
   { title: 'MIRRORED TO', align: 'right' },
   { title: 'LAG', align: 'right' },

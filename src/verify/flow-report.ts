@@ -2,7 +2,7 @@ import type { ClusterError } from '../cluster/errors.ts'
 import type { PartitionPair } from './compare-partition.ts'
 import { DIFFERENCE_KINDS, type Difference } from './differences.ts'
 import { noCounts, type PartitionCounts, type PartitionResult } from './partition-comparison.ts'
-import type { VerifyOptions } from './verify-flow.ts'
+import type { VerifyOptions } from './verify-options.ts'
 
 export type Verdict = 'identical' | 'DIFFERENT' | 'could not compare'
 

@@ -8,17 +8,7 @@ import { comparePartition, type PartitionPair, type ReadAmount } from './compare
 import { VerifyError } from './errors.ts'
 import { type FlowReport, FlowReportBuilder } from './flow-report.ts'
 import { selectTopics } from './topic-selection.ts'
-
-/** What to verify and how much of it to tell. */
-export interface VerifyOptions {
-  /** Patterns that narrow the configured topics down. */
-  readonly topics: readonly string[] | undefined
-  /** How many differences to tell of each partition. */
-  readonly differencesPerPartition: number
-  /** How many differences to tell in all. */
-  readonly differencesMax: number
-  readonly isLagAllowed: boolean
-}
+import type { VerifyOptions } from './verify-options.ts'
 
 /** Hears how far it is. */
 export interface VerifyObserver {
