@@ -23,7 +23,7 @@ export const command: Command = {
   SOURCE END   the last stable offset at the source
   MIRRORED TO  all source records below this offset are at the destination: what the group has committed
                or the newest copy at the destination itself says, whichever is further
-  LAG          source offsets between the two
+  LAG          source offsets between the two; markers and aborted transactions in between count too
   LAG TIME     an estimate: how old the oldest record is that is not mirrored yet, by its timestamp and
                the clock here (a worker's farlog_lag_seconds is measured without either); - if unknown
   ETA          with --watch: when it will have caught up, at the rate seen so far

@@ -54,7 +54,7 @@ export class TopicAdmin {
   /** Raises a topic's partition count; that it has as many already is no error. */
   async growTopic(name: string, partitions: number): Promise<void> {
     await this.#ask(`adding partitions to topic ${name}`, ['INVALID_PARTITIONS'], () =>
-      this.#admin.createPartitions({ topics: [{ name, count: partitions, assignments: [] }], validateOnly: false })
+      this.#admin.createPartitions({ topics: [{ name, count: partitions, assignments: null }], validateOnly: false })
     )
   }
 

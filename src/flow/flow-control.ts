@@ -85,7 +85,9 @@ export class FlowControl {
   }
 
   get status(): FlowStatus {
-    return this.#ledger.status(performance.now())
+    const status = this.#ledger.status(performance.now())
+    // Before the partitions are known, their sum would be a zero that looks like good news.
+    return this.notReadyReason === null ? status : { ...status, exposure: { records: null, seconds: null } }
   }
 
   start(): void {

@@ -32,7 +32,7 @@ function etaSeconds(samples: readonly Sample[]): number | null {
   const first = samples[0]!
   const last = samples.at(-1)!
   if (last.lagRecords === 0) return 0
-  const recordsPerMs = (first.lagRecords - last.lagRecords) / (last.atMs - first.atMs)
-  // Two samples at the same moment give no number at all, which is not greater than 0 either.
-  return recordsPerMs > 0 ? last.lagRecords / recordsPerMs / 1000 : null
+  const closedRecords = first.lagRecords - last.lagRecords
+  const tookMs = last.atMs - first.atMs
+  return closedRecords > 0 && tookMs > 0 ? ((last.lagRecords / closedRecords) * tookMs) / 1000 : null
 }

@@ -190,10 +190,10 @@ export class FlowObserver implements AsyncDisposable {
       seenEnds.set(key, seen)
       return { value: seen.end }
     }
-    const floorOffset = Math.max(committed?.destinationOffset ?? 0, seen?.end?.destinationOffset ?? 0)
-    const asked = await look.readEnd(pair, floorOffset)
+    const coveredOffset = Math.max(committed?.destinationOffset ?? -1, seen?.end?.destinationOffset ?? -1)
+    const asked = await look.readEnd(pair, coveredOffset)
     if ('trouble' in asked) return asked
-    // Nothing newer above the floor: what was there before still is the newest.
+    // Nothing newer: what was the newest before still is.
     const end = asked.value ?? seen?.end
     seenEnds.set(key, { destinationTopicId, logEndOffset, end })
     return { value: end }

@@ -1,6 +1,7 @@
 import type { Cluster } from '../cluster/cluster.ts'
 import { ClusterError } from '../cluster/errors.ts'
 import { type Isolation, listOffsets, type TopicPartition } from '../cluster/offsets.ts'
+import { RecordsError } from '../records/errors.ts'
 
 /** The answer to a question about one partition, or why there is none. */
 export type Asked<T> = { readonly value: T } | { readonly trouble: string }
@@ -39,14 +40,14 @@ export class Leaders {
     })
   }
 
-  /** Asks something else of a partition's leader. Anything but a cluster's trouble is thrown on. */
+  /** Asks something else of a partition's leader. Anything but trouble with the cluster or its records is thrown on. */
   async ask<T>(partition: TopicPartition, question: () => Promise<T>): Promise<Asked<T>> {
     const goneCode = this.#goneCode(partition)
     if (goneCode !== undefined) return { trouble: this.#say(partition, goneCode) }
     try {
       return { value: await question() }
     } catch (error) {
-      if (!(error instanceof ClusterError)) throw error
+      if (!(error instanceof ClusterError || error instanceof RecordsError)) throw error
       this.#note(partition, error.code)
       return { trouble: error.message }
     }

@@ -97,14 +97,15 @@ export class Look {
     })
   }
 
-  readEnd(pair: PartitionPair, floorOffset: number): Promise<Asked<DestinationEnd | undefined>> {
+  /** @param coveredOffset destination offset up to which the answer is known without reading; -1: none */
+  readEnd(pair: PartitionPair, coveredOffset: number): Promise<Asked<DestinationEnd | undefined>> {
     const copy = copyOf(pair)
     const origin = new ProvenanceReader(this.#source.alias, pair.topic, pair.partition)
     return this.#destinationLeaders.ask(copy, () =>
       this.#within(
         TAIL_READ_TIMEOUT_MS,
         `${this.#destination.alias}: finding the newest mirrored record of ${copy.topic}-${copy.partition}`,
-        limit => findEnd(this.#destination, copy, origin, floorOffset, limit)
+        limit => findEnd(this.#destination, copy, origin, coveredOffset, limit)
       )
     )
   }
