@@ -1,7 +1,7 @@
 import type { PartitionStatus } from '../../src/observe/status.ts'
 import type { FarlogProcess } from './farlog-process.ts'
 import type { KafkaAdmin } from './kafka-admin.ts'
-import { until } from './wait.ts'
+import { GiveUp, until } from './wait.ts'
 
 export interface CaughtUpOptions {
   readonly partitions?: number
@@ -18,8 +18,13 @@ export async function caughtUp(
   { partitions = 1, destination, timeoutMs = 60_000 }: CaughtUpOptions = {}
 ): Promise<void> {
   const ends = (await source.offsets(topic, partitions)).map(({ lastStableOffset }) => lastStableOffset)
+  let hasEnded = false
+  void worker.exit.then(() => {
+    hasEnded = true
+  })
   await until(
     async () => {
+      if (hasEnded) throw new GiveUp(`farlog ended: ${worker.otherOutput.join('\n')}`)
       const status = await partitionsOf(worker, topic, destination)
       const next = ends.map((_, partition) => status.find(shown => shown.partition === partition)?.nextSourceOffset)
       if (next.every((offset, partition) => (offset ?? -1) >= ends[partition]!)) return true

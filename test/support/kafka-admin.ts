@@ -41,7 +41,8 @@ export class KafkaAdmin implements AsyncDisposable {
   }
 
   async addPartitions(name: string, count: number): Promise<void> {
-    await this.#admin.createPartitions({ topics: [{ name, count, assignments: [] }] })
+    // Kafka chooses the brokers where there is null, which the library's types do not know.
+    await this.#admin.createPartitions({ topics: [{ name, count, assignments: null as never }] })
     await until(() => this.offsets(name, count), { describe: `${name} to have ${count} partitions` })
   }
 

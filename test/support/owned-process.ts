@@ -28,14 +28,15 @@ export interface OwnedProcess {
 export function spawnOwned(command: readonly string[], options: SpawnOptions): OwnedProcess {
   const [file, ...args] = [...parentDeathSignal(), ...command]
   const child = spawn(file!, args, options)
-  owned.add(child)
-  installExitHandlers()
   const exit = new Promise<Exit>((resolve, reject) => {
     child.once('error', reject)
     child.once('exit', (code, signal) => resolve({ code, signal }))
   }).finally(() => owned.delete(child))
   exit.catch(() => {})
   if (child.pid === undefined) throw new Error(`Could not start ${command[0]}: is it installed? Run bin/setup test`)
+  // Only now: to kill a child that has no pid is to kill our own process group.
+  owned.add(child)
+  installExitHandlers()
 
   const isRunning = () => child.exitCode === null && child.signalCode === null
   const signal = (name: NodeJS.Signals) => {

@@ -62,7 +62,8 @@ export class BrokerProcess implements KafkaBroker {
     this.logLengthAtStart = this.log().length
     const command = javaCommand('kafka.Kafka', [join(dir, 'server.properties')], {
       heapMb,
-      jvmFlags: [QUICK_COMPILER, ...jvmFlags]
+      // Codecs unpack native libraries there, and a killed JVM leaves them behind.
+      jvmFlags: [QUICK_COMPILER, `-Djava.io.tmpdir=${dir}`, ...jvmFlags]
     })
     this.process = spawnOwned(command, { cwd: dir, stdio: ['ignore', output, output] })
     closeSync(output)
