@@ -23,7 +23,8 @@ Example:
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stop.abort())
     try {
       await runWorker(config, stop.signal)
-      return EXIT.ok
+      // All is committed; what may still be open is librdkafka's farewell to a coordinator that does not answer.
+      process.exit(EXIT.ok)
     } catch (error) {
       // A part of the worker is dead and the others would keep the process alive: only a new process mirrors again.
       const { exitCode, lines } = describeFailure(error, 'farlog run', env)

@@ -49,7 +49,11 @@ const HEARTBEAT_INTERVAL_MS = 2_500
 /** Callbacks are only called while something polls. */
 const POLL_INTERVAL_MS = 100
 const REQUEST_TIMEOUT_MS = 10_000
-const CLOSE_TIMEOUT_MS = 10_000
+/** A hand-over must not wait for a coordinator that stands still: a commit only saves the next owner some reading. */
+const COMMIT_TIMEOUT_MS = 3_000
+/** Draining and committing have limits of their own, below this. */
+const HAND_OVER_TIMEOUT_MS = 10_000
+const CLOSE_TIMEOUT_MS = 5_000
 
 const ASSIGN_PARTITIONS = kafka.CODES.ERRORS.ERR__ASSIGN_PARTITIONS
 const REVOKE_PARTITIONS = kafka.CODES.ERRORS.ERR__REVOKE_PARTITIONS
@@ -136,9 +140,15 @@ export class GroupMember {
   /** Commits progress. @throws ClusterError where the group refused, for instance because this member was replaced */
   async commit(offsets: readonly CommittedOffset[]): Promise<void> {
     if (offsets.length === 0) return
-    await new Promise<void>((resolve, reject) => {
-      this.#consumer.commitCb(offsets, error => (error ? reject(this.#error('committing progress', error)) : resolve()))
-    })
+    const { promise, resolve, reject } = Promise.withResolvers<void>()
+    const fail = (error: unknown) => reject(this.#error('committing progress', error))
+    const timer = setTimeout(fail, COMMIT_TIMEOUT_MS, new Error('the coordinator does not answer'))
+    this.#consumer.commitCb(offsets, error => (error ? fail(error) : resolve()))
+    try {
+      await promise
+    } finally {
+      clearTimeout(timer)
+    }
   }
 
   /** Gives everything back (the listener's `revoked` is called as in any rebalance) and leaves the group. */
@@ -147,7 +157,7 @@ export class GroupMember {
       const empty = Promise.withResolvers<void>()
       this.#whenEmpty = empty.resolve
       this.#consumer.unsubscribe()
-      await within(empty.promise, CLOSE_TIMEOUT_MS)
+      await within(empty.promise, HAND_OVER_TIMEOUT_MS)
     }
     clearInterval(this.#polling)
     await within(new Promise<void>(resolve => this.#consumer.disconnect(() => resolve())), CLOSE_TIMEOUT_MS)

@@ -1,23 +1,28 @@
 import { readInt64, writeInt64 } from '../records/batch.ts'
 import { ClusterError } from './errors.ts'
 
+const UNSIGNED_VARINT_BYTES_MAX = 5
+
 /** Writes the flexible (KIP-482) encoding of requests into one growing buffer. */
 export class WireWriter {
   #bytes = Buffer.allocUnsafe(1024)
   #length = 0
 
   int8(value: number): this {
-    this.#bytes.writeInt8(value, this.#reserve(1))
+    const at = this.#reserve(1)
+    this.#bytes.writeInt8(value, at)
     return this
   }
 
   int16(value: number): this {
-    this.#bytes.writeInt16BE(value, this.#reserve(2))
+    const at = this.#reserve(2)
+    this.#bytes.writeInt16BE(value, at)
     return this
   }
 
   int32(value: number): this {
-    this.#bytes.writeInt32BE(value, this.#reserve(4))
+    const at = this.#reserve(4)
+    this.#bytes.writeInt32BE(value, at)
     return this
   }
 
@@ -35,11 +40,13 @@ export class WireWriter {
 
   unsignedVarint(value: number): this {
     let rest = value >>> 0
+    let at = this.#reserve(UNSIGNED_VARINT_BYTES_MAX)
     while (rest >= 0x80) {
-      this.#bytes[this.#reserve(1)] = (rest & 0x7f) | 0x80
+      this.#bytes[at++] = (rest & 0x7f) | 0x80
       rest >>>= 7
     }
-    this.#bytes[this.#reserve(1)] = rest
+    this.#bytes[at++] = rest
+    this.#length = at
     return this
   }
 
@@ -69,6 +76,7 @@ export class WireWriter {
     return taken
   }
 
+  /** Makes room and says where it begins; only then may the bytes be asked for, since growing replaces them. */
   #reserve(bytes: number): number {
     const at = this.#length
     this.#length += bytes

@@ -66,6 +66,27 @@ export class Fence {
     }
   }
 
+  /**
+   * Keeps the coordinator from forgetting the id: it does after a week without a transaction
+   * (`transactional.id.expiration.ms`), and would then give the next owner another producer id, whose marker means
+   * nothing to the epochs of this one.
+   * @throws ClusterError `PRODUCER_FENCED` or `INVALID_PRODUCER_EPOCH` where a newer owner has taken over
+   */
+  async renew(
+    id: string,
+    identity: ProducerIdentity,
+    topic: string,
+    partition: number,
+    signal: AbortSignal
+  ): Promise<void> {
+    try {
+      await this.#insist(signal, () => this.#coordinators.addPartition(id, identity, topic, partition))
+      await this.#insist(signal, () => this.#coordinators.abort(id, identity))
+    } finally {
+      this.#coordinators.forget(id)
+    }
+  }
+
   /** An identity without a fence, for at-least-once: retries do not duplicate, but a zombie is not shut out. */
   anonymous(signal: AbortSignal): Promise<ProducerIdentity> {
     return this.#insist(signal, () => this.#coordinators.initProducerId(null))

@@ -23,8 +23,8 @@ import { type ProduceOutcome, produceOutcome } from './produce-outcome.ts'
 
 /** A leader remembers the last five batches of a producer; with more in flight it could not tell a retry from a gap. */
 const IN_FLIGHT_BATCHES_MAX = 5
-/** A leader forgets a producer only after far longer than this without a batch. */
-const LEADER_REMEMBERS_MS = 60_000
+/** A leader forgets a producer only after far longer than this without a batch (a day, unless told otherwise). */
+const LEADER_REMEMBERS_MS = 600_000
 /** Sequence numbers count records modulo 2^31 (Kafka's DefaultRecordBatch.incrementSequence). */
 const SEQUENCE_MODULUS = 2 ** 31
 
@@ -72,6 +72,8 @@ interface PendingBatch {
   sealed: SealedBatch | undefined
   state: 'open' | 'ready' | 'sent' | 'failed' | 'acknowledged'
   records: number
+  /** When it was sent for the first time. */
+  sentAtMs: number
   firstSourceOffset: number
   /** Source offsets below this are settled once the batch is acknowledged. */
   nextSourceOffset: number
@@ -172,7 +174,14 @@ export class PartitionWriter implements BatchSink {
   take(): OutgoingBatch | undefined {
     if (!this.canSend) return undefined
     const batch = this.#batches[this.#firstUnsent()]!
-    if (batch.state === 'open') this.#seal(batch)
+    if (batch.state === 'open') {
+      this.#seal(batch)
+      batch.sentAtMs = this.#nowMs()
+    } else if (this.#nowMs() - batch.sentAtMs > LEADER_REMEMBERS_MS) {
+      // It may be in the log since then, and the leader may have forgotten that it came from us: the log decides.
+      this.#giveUp(batch, 'resume', 'RETRIED_FOR_TOO_LONG', null)
+      return undefined
+    }
     batch.state = 'sent'
     this.#inFlight++
     return batch as OutgoingBatch
@@ -210,12 +219,7 @@ export class PartitionWriter implements BatchSink {
       batch.state = 'failed'
       this.#hasFailed = true
     } else {
-      const { firstSourceOffset, records } = batch
-      const bytes = batch.sealed!.bytes.length
-      batch.sealed!.release()
-      batch.sealed = undefined
-      this.close()
-      this.#listener.failed({ outcome, error, message, firstSourceOffset, records, bytes })
+      this.#giveUp(batch, outcome, error, message)
       return { retryDue: false }
     }
     return { retryDue: this.#hasFailed && this.#inFlight === 0 }
@@ -243,6 +247,15 @@ export class PartitionWriter implements BatchSink {
     this.#closedBytes = 0
   }
 
+  #giveUp(batch: PendingBatch, outcome: WriteFailure['outcome'], error: string, message: string | null): void {
+    const { firstSourceOffset, records } = batch
+    const bytes = batch.sealed!.bytes.length
+    batch.sealed!.release()
+    batch.sealed = undefined
+    this.close()
+    this.#listener.failed({ outcome, error, message, firstSourceOffset, records, bytes })
+  }
+
   #bytesMax(codec: Codec): number {
     // What does not compress grows a little by the codec's framing.
     return codec === Codec.none ? this.#batchBytesMax : Math.floor(this.#batchBytesMax * 0.98) - 1024
@@ -258,6 +271,7 @@ export class PartitionWriter implements BatchSink {
       sealed: undefined,
       state: 'open',
       records: 0,
+      sentAtMs: 0,
       firstSourceOffset: -1,
       nextSourceOffset: -1,
       lastDestinationOffset: undefined,

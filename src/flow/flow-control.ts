@@ -24,6 +24,8 @@ import { TopicCatalog } from './topic-catalog.ts'
 const COMMIT_INTERVAL_MS = 3_000
 /** What is in flight gets this long in a rebalance; the rest is copied by the next owner. */
 const DRAIN_MS = 5_000
+/** What a stop waits for questions under way, before it goes on without their answers. */
+const WIND_UP_MS = 1_000
 const RETRY_FIRST_MS = 500
 const RETRY_MAX_MS = 15_000
 
@@ -48,7 +50,7 @@ export class FlowControl {
   readonly #ledger: FlowLedger
   readonly #stopping = new AbortController()
   #member: GroupMember | undefined
-  #subscribed = ''
+  #subscribed: string | undefined
   #running: Promise<void> | undefined
   #committing: Promise<void> = Promise.resolve()
   /** What is still missing before this flow can mirror; `null` when nothing is. */
@@ -102,7 +104,8 @@ export class FlowControl {
   /** Drains, commits and leaves the group. */
   async stop(): Promise<void> {
     this.#stopping.abort()
-    await this.#running
+    // What asks a cluster that does not answer has nothing left to do: closing the connections ends it.
+    await Promise.race([this.#running, pause(WIND_UP_MS)])
     await this.#member?.close()
     await Promise.all([
       this.#source.close(),

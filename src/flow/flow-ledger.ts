@@ -110,7 +110,8 @@ export class FlowLedger {
     const before = owned.report?.progress
     owned.report = report
     const { topic, partition, progress } = report
-    if (progress !== undefined && progress.nextSourceOffset !== before?.nextSourceOffset) {
+    const isNews = progress?.nextSourceOffset !== before?.nextSourceOffset || progress?.topicId !== before?.topicId
+    if (progress !== undefined && isNews) {
       this.#uncommitted.set(key, { topic, partition, progress })
     }
   }

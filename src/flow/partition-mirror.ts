@@ -30,6 +30,8 @@ import { findResumePoint, type ResumedProgress } from './resume-point.ts'
 
 const HALT_PAUSE_FIRST_MS = 5_000
 const HALT_PAUSE_MAX_MS = 300_000
+/** Often enough for brokers that forget unused transactional ids after two days instead of a week. */
+const FENCE_RENEWAL_INTERVAL_MS = 24 * 3_600_000
 const RETRY_FIRST_MS = 100
 const RETRY_MAX_MS = 5_000
 /** Below this many bytes a batch is not split any further. */
@@ -154,6 +156,7 @@ export class PartitionMirror {
   /** One pass: fence, find the end, mirror until something ends it. */
   async #mirrorOnce(): Promise<AttemptEnd> {
     const signal = this.#released.signal
+    const attemptEnded = new AbortController()
     try {
       const established = await this.#establish(signal)
       if (established === undefined) return { kind: 'released' }
@@ -173,10 +176,12 @@ export class PartitionMirror {
         },
         sourceEndSeen: endOffset => this.lag.sourceEndSeen(endOffset, performance.now())
       })
+      void this.#keepFence(identity, AbortSignal.any([signal, attemptEnded.signal]))
       return await this.#attempt.run()
     } catch (error) {
       return signal.aborted ? { kind: 'released' } : { kind: 'halted', halt: haltFor(error) }
     } finally {
+      attemptEnded.abort()
       this.#attempt = undefined
     }
   }
@@ -213,6 +218,22 @@ export class PartitionMirror {
     if (delivery === 'at-least-once') return fence.anonymous(signal)
     const id = transactionalId(source.alias, destination.alias, this.topic, this.partition)
     return fence.raise(id, this.destinationTopic, this.partition, signal)
+  }
+
+  /** Repeats the fence's marker now and then; where it fails, the next time is soon enough. */
+  async #keepFence(identity: ProducerIdentity, signal: AbortSignal): Promise<void> {
+    const { fence, source, destination, delivery } = this.#flow
+    if (delivery === 'at-least-once') return
+    const id = transactionalId(source.alias, destination.alias, this.topic, this.partition)
+    for (;;) {
+      await pause(FENCE_RENEWAL_INTERVAL_MS, signal)
+      if (signal.aborted) return
+      try {
+        await fence.renew(id, identity, this.destinationTopic, this.partition, signal)
+      } catch (error) {
+        if (!signal.aborted) this.#flow.retrying('renewing', `${this.topic}-${this.partition}: ${String(error)}`)
+      }
+    }
   }
 
   async #resume(signal: AbortSignal): Promise<ResumedProgress> {

@@ -11,10 +11,11 @@ interface Observation {
 }
 
 /**
- * Observations kept while behind. When there are more, neighbours are merged keeping the earlier time, so that lag may
- * come out a little too long but never too short.
+ * Observations kept while behind. When there are too many, those closer together than a spacing, which then doubles,
+ * count as one, seen at the earlier time. So lag may come out too long by a hundredth or two, but never too short.
  */
 const OBSERVATIONS_MAX = 256
+const SPACING_FIRST_MS = 10
 /** Without news from the source for this long its end is not known any more. */
 const STALE_AFTER_MS = 5_000
 
@@ -26,6 +27,7 @@ export interface Lag {
 export class PartitionLag {
   /** Ascending in both offset and time; the first one lies beyond what is acknowledged. */
   #observations: Observation[] = []
+  #spacingMs = 0
   #sourceEndOffset: number | undefined
   #heardAtMs = Number.NEGATIVE_INFINITY
   #nextSourceOffset: number | undefined
@@ -45,7 +47,13 @@ export class PartitionLag {
     const last = this.#observations.at(-1)?.endOffset ?? this.#nextSourceOffset ?? 0
     this.#sourceEndOffset = endOffset
     if (endOffset <= last) return
-    if (this.#observations.length === OBSERVATIONS_MAX) this.#merge()
+    const newest = this.#observations.at(-1)
+    if (newest === undefined) this.#spacingMs = 0
+    if (newest !== undefined && nowMs - newest.seenAtMs < this.#spacingMs) {
+      newest.endOffset = endOffset
+      return
+    }
+    while (this.#observations.length >= OBSERVATIONS_MAX) this.#thinOut()
     this.#observations.push({ endOffset, seenAtMs: nowMs })
   }
 
@@ -80,14 +88,18 @@ export class PartitionLag {
     this.#observations.push({ endOffset: this.#sourceEndOffset, seenAtMs: this.#heardAtMs })
   }
 
-  /** Halves the list: of each two, the earlier time and the later offset. */
-  #merge(): void {
-    const merged: Observation[] = []
-    for (let i = 0; i < this.#observations.length; i += 2) {
-      const first = this.#observations[i]!
-      const second = this.#observations[i + 1] ?? first
-      merged.push({ endOffset: second.endOffset, seenAtMs: first.seenAtMs })
+  /** Doubles the spacing, and merges what is closer together than that. Called until it helped. */
+  #thinOut(): void {
+    this.#spacingMs = Math.max(this.#spacingMs * 2, SPACING_FIRST_MS)
+    const kept: Observation[] = []
+    for (const observation of this.#observations) {
+      const last = kept.at(-1)
+      if (last !== undefined && observation.seenAtMs - last.seenAtMs < this.#spacingMs) {
+        last.endOffset = observation.endOffset
+      } else {
+        kept.push(observation)
+      }
     }
-    this.#observations = merged
+    this.#observations = kept
   }
 }

@@ -27,6 +27,8 @@ export const BATCH_OVERHEAD_BYTES = 61
 /** `baseOffset` and `batchLength`: what must be there before a batch's size is known. */
 export const LOG_OVERHEAD_BYTES = 12
 export const MAGIC = 2
+/** A message of magic 0 without key and value: CRC, magic, attributes and two lengths. */
+const OLD_MESSAGE_BYTES_MIN = 14
 
 export const OFFSET_BASE_OFFSET = 0
 export const OFFSET_BATCH_LENGTH = 8
@@ -174,13 +176,11 @@ export class BatchView {
  */
 export function* batchesIn(bytes: Buffer): Generator<BatchView, void, undefined> {
   let start = 0
-  while (start + LOG_OVERHEAD_BYTES <= bytes.length) {
+  // Up to and with the magic, which is in the same place in every format and decides how much there must be.
+  while (start + OFFSET_MAGIC < bytes.length) {
     const batchLength = bytes.readInt32BE(start + OFFSET_BATCH_LENGTH)
-    // Magic decides how much there must be; the smallest message of magic 0 has 14 bytes after the log overhead.
-    const smallest =
-      start + OFFSET_MAGIC < bytes.length && bytes.readInt8(start + OFFSET_MAGIC) < MAGIC
-        ? 14
-        : BATCH_OVERHEAD_BYTES - LOG_OVERHEAD_BYTES
+    const isOld = bytes.readInt8(start + OFFSET_MAGIC) < MAGIC
+    const smallest = isOld ? OLD_MESSAGE_BYTES_MIN : BATCH_OVERHEAD_BYTES - LOG_OVERHEAD_BYTES
     if (batchLength < smallest) {
       const offset = readInt64(bytes, start)
       throw new RecordsError('MALFORMED_BATCH', `the batch at offset ${offset} claims ${batchLength} bytes`, offset)

@@ -8,7 +8,7 @@ export type RecordsErrorCode =
   | 'UNSUPPORTED_MAGIC'
   /** Codec bits that name no codec. */
   | 'UNKNOWN_CODEC'
-  /** A timestamp beyond 2^53 milliseconds (some two hundred thousand years from now): it could not be kept exactly. */
+  /** A timestamp beyond 2^52 milliseconds (some hundred and forty thousand years from now): it could not be kept exactly. */
   | 'TIMESTAMP_OUT_OF_RANGE'
   /** The compressed records do not decompress, or to more than the limit. */
   | 'UNDECODABLE_RECORDS'

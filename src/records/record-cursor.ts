@@ -36,9 +36,7 @@ export class RecordCursor {
     this.#baseTimestamp = batch.baseTimestamp
     this.#count = batch.recordCount
     if (this.#count < 0) throw this.#malformed(`it claims ${this.#count} records`)
-    if (!Number.isSafeInteger(this.#baseTimestamp) || !Number.isSafeInteger(batch.maxTimestamp)) {
-      throw this.#timestampOutOfRange()
-    }
+    if (!isExact(this.#baseTimestamp) || !isExact(batch.maxTimestamp)) throw this.#timestampOutOfRange()
     if (batch.codec === 0) {
       this.bytes = batch.bytes
       this.#at = batch.start + BATCH_OVERHEAD_BYTES
@@ -73,9 +71,7 @@ export class RecordCursor {
     if (length < 0 || bodyEnd > this.#end) throw this.#malformed(`record ${this.#index} claims ${length} bytes`)
     this.attributes = bytes[bodyStart]!
     this.timestamp = this.#baseTimestamp + readVarlong(bytes, bodyStart + 1)
-    if (this.timestamp > Number.MAX_SAFE_INTEGER || this.timestamp < Number.MIN_SAFE_INTEGER) {
-      throw this.#timestampOutOfRange()
-    }
+    if (!isExact(this.timestamp)) throw this.#timestampOutOfRange()
     this.offset = this.#baseOffset + readVarint(bytes, varintEnd)
     this.payloadStart = varintEnd
 
@@ -100,7 +96,7 @@ export class RecordCursor {
   #timestampOutOfRange(): RecordsError {
     return new RecordsError(
       'TIMESTAMP_OUT_OF_RANGE',
-      `the batch at offset ${this.#baseOffset} has a timestamp beyond 2^53 ms, which would not be copied exactly`,
+      `the batch at offset ${this.#baseOffset} has a timestamp beyond 2^52 ms, which would not be copied exactly`,
       this.#baseOffset
     )
   }
@@ -113,6 +109,13 @@ export class RecordCursor {
     )
   }
 }
+
+/** Timestamps in this range are exact as numbers, and so is the difference of any two. */
+function isExact(timestamp: number): boolean {
+  return timestamp <= TIMESTAMP_MAX && timestamp >= -TIMESTAMP_MAX
+}
+
+const TIMESTAMP_MAX = 2 ** 52
 
 function decompressRecords(batch: BatchView): Buffer {
   const offset = batch.baseOffset

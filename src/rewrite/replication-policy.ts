@@ -31,15 +31,11 @@ export function replicationPolicy(
       if (topic.startsWith('.')) return 'its name starts with a dot'
       if (INTERNAL_SUFFIXES.concat(`${separator}internal`).some(suffix => topic.endsWith(suffix)))
         return 'it is internal to a Kafka tool'
-      if (name === 'default' && hopsOf(topic, separator).includes(destinationAlias)) {
+      // Each hop put its alias and a separator in front; an alias may hold separators itself.
+      if (name === 'default' && `${separator}${topic}`.includes(`${separator}${destinationAlias}${separator}`)) {
         return `it came from ${destinationAlias}, so mirroring it there would be a cycle`
       }
       return null
     }
   }
-}
-
-/** The aliases in front of a topic's own name; the last part may itself hold separators, so each part is asked. */
-function hopsOf(topic: string, separator: string): string[] {
-  return topic.split(separator).slice(0, -1)
 }

@@ -32,13 +32,14 @@ export class FetchSession {
       ? []
       : [...this.#known].filter(([key]) => !wanted.has(key)).map(([, partition]) => partition)
     this.#known = new Map(wanted)
-    return { sessionId: isFull ? NO_SESSION : this.#id, sessionEpoch: this.#epoch, partitions, forgotten }
+    return { sessionId: this.#id, sessionEpoch: this.#epoch, partitions, forgotten }
   }
 
   /** An answer without error came: the broker has in mind what `next` said. */
   answered({ sessionId }: Pick<FetchResponse, 'sessionId'>): void {
     if (sessionId === NO_SESSION) {
       // No room for a session on that broker: each request names everything.
+      this.#id = NO_SESSION
       this.reset()
       return
     }
@@ -46,9 +47,8 @@ export class FetchSession {
     this.#epoch = this.#epoch === EPOCH_MAX ? 1 : this.#epoch + 1
   }
 
-  /** Nothing is known of what the broker has in mind: begin anew with a full request. */
+  /** Nothing is known of what the broker has in mind: begin anew with a full request, which also ends the old session. */
   reset(): void {
-    this.#id = NO_SESSION
     this.#epoch = FIRST_EPOCH
     this.#known = new Map()
   }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
-import { type KafkaCluster, startKafka } from '../support/kafka-cluster.ts'
 import { digest, type PartitionDigest } from '../support/digest.ts'
 import { type FarlogProcess, startFarlog } from '../support/farlog-process.ts'
+import { type KafkaCluster, startKafka } from '../support/kafka-cluster.ts'
 import { type Compression, produce } from '../support/produce.ts'
 import { until } from '../support/wait.ts'
 
@@ -23,7 +23,14 @@ describe('a copy, judged from outside', function () {
     const bootstrap = east.bootstrap
     await produce({ bootstrap, topics: mixed, records: 900_000, seed: 1 })
     await produce({ bootstrap, topics: tiny, records: 20_000, seed: 2, lingerMs: 0, batchBytes: 0 })
-    await produce({ bootstrap, topics: transactional, records: 80_000, seed: 3, transactionRecords: 50, abortPercent: 30 })
+    await produce({
+      bootstrap,
+      topics: transactional,
+      records: 80_000,
+      seed: 3,
+      transactionRecords: 50,
+      abortPercent: 30
+    })
     worker = await startFarlog({
       FARLOG_SOURCE: 'east',
       FARLOG_DESTINATIONS: 'west',

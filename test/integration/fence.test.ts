@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { Cluster } from '../../src/cluster/cluster.ts'
 import { produce } from '../../src/cluster/produce.ts'
 import { type ProducerIdentity, TransactionCoordinators } from '../../src/cluster/transactions.ts'
@@ -24,7 +25,11 @@ describe('fencing and finding the end', function () {
   let fence: Fence
 
   before(async () => {
-    kafka = await startKafka({ name: 'west' })
+    const config = {
+      'transactional.id.expiration.ms': '3000',
+      'transaction.remove.expired.transaction.cleanup.interval.ms': '500'
+    }
+    kafka = await startKafka({ name: 'west', config })
     const { flows } = loadConfig({
       FARLOG_SOURCE: 'east',
       FARLOG_DESTINATIONS: 'west',
@@ -97,6 +102,19 @@ describe('fencing and finding the end', function () {
     }
     assert.equal(await write(topic, older, 0, [mirrored(0)]), 'INVALID_PRODUCER_EPOCH')
     assert.equal(await write(topic, newer, 0, [mirrored(0)]), 'NONE')
+  })
+
+  it('stays up beyond the time after which the coordinator forgets an id, if it is renewed', async () => {
+    const topic = await newTopic('renewed')
+    const owner = await fence.raise('renewed', topic, 0, signal)
+    // Three times what this broker's coordinator remembers.
+    for (const untilMs = performance.now() + 9_000; performance.now() < untilMs; await sleep(500)) {
+      await fence.renew('renewed', owner, topic, 0, signal)
+    }
+    assert.equal(await write(topic, owner, 0, [mirrored(0)]), 'NONE')
+    const newer = await fence.raise('renewed', topic, 0, signal)
+    assert.equal(newer.producerId, owner.producerId)
+    assert.equal(await write(topic, owner, 1, [mirrored(1)]), 'INVALID_PRODUCER_EPOCH')
   })
 
   async function newTopic(name: string): Promise<string> {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type PartitionDigest, digest } from '../support/digest.ts'
+import { digest, type PartitionDigest } from '../support/digest.ts'
 import { type FarlogProcess, startFarlog } from '../support/farlog-process.ts'
 import { type KafkaCluster, startKafka } from '../support/kafka-cluster.ts'
 import { startProducing } from '../support/produce.ts'
@@ -81,7 +81,10 @@ describe('workers that come and go under load', function () {
 
     await until(async () => (await paused.metrics()).sum('farlog_fenced_total')! > 0, {
       describe: 'the broker to refuse the worker that was paused'
-    }).catch(e => { console.log(JSON.stringify(paused.logs.slice(-60),null,0).replaceAll('},{','},\n{')); throw e })
+    }).catch(e => {
+      console.log(JSON.stringify(paused.logs.slice(-60), null, 0).replaceAll('},{', '},\n{'))
+      throw e
+    })
     await until(async () => (await mirroring(paused)) > 0, { timeoutMs: 60_000, describe: 'it to mirror again' })
     await producing.stop()
     await assertEqualWhenCaughtUp()
@@ -99,7 +102,10 @@ describe('workers that come and go under load', function () {
       },
       { timeoutMs: 90_000, pauseMs: 1_000, describe: `${expected} records at the destination` }
     )
-    assert.deepEqual(copy.map(essence), source.map(digest => ({ ...essence(digest), topic: `east.${digest.topic}` })))
+    assert.deepEqual(
+      copy.map(essence),
+      source.map(digest => ({ ...essence(digest), topic: `east.${digest.topic}` }))
+    )
     for (const { originNotIncreasing, duplicates, sequenceBreaks } of copy) {
       assert.deepEqual({ originNotIncreasing, duplicates }, { originNotIncreasing: 0, duplicates: 0 })
       assert.equal(sequenceBreaks, 0)

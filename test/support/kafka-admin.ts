@@ -103,6 +103,11 @@ export class KafkaAdmin implements AsyncDisposable {
     return new Map(partitions.map(({ partitionIndex, committedOffset }) => [partitionIndex, Number(committedOffset)]))
   }
 
+  /** Groups of the newer protocol (KIP-848). */
+  async consumerProtocolGroups(): Promise<string[]> {
+    return [...(await this.#admin.listGroups({ types: ['consumer'] })).keys()]
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#admin.close()
   }

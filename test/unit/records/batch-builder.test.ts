@@ -3,8 +3,9 @@ import fc from 'fast-check'
 import { BatchBuilder } from '../../../src/records/batch-builder.ts'
 import { BufferPool } from '../../../src/records/buffer-pool.ts'
 import { Codec } from '../../../src/records/codecs.ts'
+import { CountingPool } from './support/counting-pool.ts'
 import { plainDecompress } from './support/plain-codecs.ts'
-import { decodeBatch, encodeBatch, batchFields, type PlainRecord } from './support/records.ts'
+import { batchFields, decodeBatch, encodeBatch, type PlainRecord } from './support/records.ts'
 
 const CODECS = Object.values(Codec)
 const STAMP = { producerId: 4_000, producerEpoch: 3, baseSequence: 17 }
@@ -33,7 +34,10 @@ describe('BatchBuilder', () => {
         { baseOffset, leaderEpoch, attributes, lastOffsetDelta, baseTimestamp, maxTimestamp },
         { baseOffset: 0, leaderEpoch: -1, attributes: codec, lastOffsetDelta: 4, baseTimestamp: 50n, maxTimestamp: 70n }
       )
-      assert.deepEqual(records.map(record => record.timestamp), [50n, -1n, 70n, 70n, 60n])
+      assert.deepEqual(
+        records.map(record => record.timestamp),
+        [50n, -1n, 70n, 70n, 60n]
+      )
     }
   })
 
@@ -92,14 +96,16 @@ function filled(
 ): BatchBuilder {
   const builder = new BatchBuilder(pool, codec, capacityBytes)
   builder.baseTimestamp = timestamps[0]!
-  const records = timestamps.map((timestamp, offset): PlainRecord => ({
-    attributes: 0,
-    timestamp: BigInt(timestamp),
-    offset,
-    key: null,
-    value: Buffer.from(`value ${offset}`),
-    headers: []
-  }))
+  const records = timestamps.map(
+    (timestamp, offset): PlainRecord => ({
+      attributes: 0,
+      timestamp: BigInt(timestamp),
+      offset,
+      key: null,
+      value: Buffer.from(`value ${offset}`),
+      headers: []
+    })
+  )
   const fields = batchFields(records)
   for (const record of records) {
     const bytes = encodeBatch([record], fields).subarray(61)
@@ -108,22 +114,4 @@ function filled(
     builder.added(1_000 + 10 * record.offset, Number(record.timestamp), builder.length + bytes.length)
   }
   return builder
-}
-
-class CountingPool extends BufferPool {
-  held = 0
-
-  constructor() {
-    super(0)
-  }
-
-  override acquire(bytes: number): Buffer {
-    this.held++
-    return super.acquire(bytes)
-  }
-
-  override release(buffer: Buffer): void {
-    this.held--
-    super.release(buffer)
-  }
 }

@@ -129,7 +129,10 @@ describe('batchesIn', () => {
       fc.property(aSourceLog, fc.double({ min: 0, max: 1, noNaN: true }), (log, fraction) => {
         const bytes = Buffer.concat(log.map(batch => batch.bytes))
         const cutAt = Math.round(fraction * bytes.length)
-        assertWholeBatches(log.map(batch => batch.bytes), bytes.subarray(0, cutAt))
+        assertWholeBatches(
+          log.map(batch => batch.bytes),
+          bytes.subarray(0, cutAt)
+        )
       })
     )
   })
@@ -222,7 +225,14 @@ function oldMessage(magic: number, offset: number, value: string): Buffer {
   const timestamp = Buffer.alloc(magic === 1 ? 8 : 0)
   const length = Buffer.alloc(4)
   length.writeInt32BE(value.length)
-  const body = Buffer.concat([Buffer.alloc(4), Buffer.from([magic, 0]), timestamp, Buffer.alloc(4, 0xff), length, Buffer.from(value)])
+  const body = Buffer.concat([
+    Buffer.alloc(4),
+    Buffer.from([magic, 0]),
+    timestamp,
+    Buffer.alloc(4, 0xff),
+    length,
+    Buffer.from(value)
+  ])
   const head = Buffer.alloc(12)
   head.writeBigInt64BE(BigInt(offset))
   head.writeInt32BE(body.length, 8)

@@ -1,13 +1,10 @@
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { Worker } from 'node:worker_threads'
 import { gzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import { Codec, compress, DECOMPRESSED_BYTES_MAX, decompress, isCodec } from '../../../src/records/codecs.ts'
 import { plainDecompress, xerial } from './support/plain-codecs.ts'
-import type { UndecodableResult } from './support/undecodable-bytes.worker.ts'
 
 const CODECS = Object.entries(Codec)
 
@@ -15,10 +12,13 @@ const someBytes = fc.oneof(
   fc.uint8Array({ minLength: 1, maxLength: 2_000 }).map(bytes => Buffer.from(bytes)),
   // Repetitions at all distances: what the codecs' copies are made of.
   fc
-    .array(fc.record({ piece: fc.uint8Array({ minLength: 1, maxLength: 40 }), times: fc.integer({ min: 1, max: 90 }) }), {
-      minLength: 1,
-      maxLength: 20
-    })
+    .array(
+      fc.record({ piece: fc.uint8Array({ minLength: 1, maxLength: 40 }), times: fc.integer({ min: 1, max: 90 }) }),
+      {
+        minLength: 1,
+        maxLength: 20
+      }
+    )
     .map(pieces => Buffer.concat(pieces.flatMap(({ piece, times }) => Array<Uint8Array>(times).fill(piece))))
 )
 
@@ -36,7 +36,8 @@ describe('codecs', () => {
 
     it(`get back three megabytes from ${name}, compressible or not`, () => {
       const repeated = Buffer.alloc(3_000_000, 'some text that repeats, ')
-      for (const plain of [repeated, notCompressible(3_000_000)]) assert.ok(decompress(codec, compress(codec, plain)).equals(plain))
+      for (const plain of [repeated, notCompressible(3_000_000)])
+        assert.ok(decompress(codec, compress(codec, plain)).equals(plain))
     })
   }
 
@@ -100,7 +101,10 @@ describe('decompressing more than the limit', () => {
 
   it('is refused by zstd', () => {
     assert.equal(decompress(Codec.zstd, zstdZeros(8)).length, 1 << 20)
-    assert.throws(() => decompress(Codec.zstd, zstdZeros(DECOMPRESSED_BYTES_MAX / (1 << 17) + 1)), /larger than 268435456/)
+    assert.throws(
+      () => decompress(Codec.zstd, zstdZeros(DECOMPRESSED_BYTES_MAX / (1 << 17) + 1)),
+      /larger than 268435456/
+    )
   })
 
   it('is refused by snappy for what a block claims, before memory is taken', () => {
@@ -152,34 +156,7 @@ describe('bytes that are not what the codec says', () => {
       )
     })
   }
-
-  it('leave snappy fit for use, however often they come', async () => {
-    const whole = compress(Codec.snappy, Buffer.from('some text that repeats, '.repeat(20)))
-    const { refused, error } = await refuseAgainAndAgain(Codec.snappy, whole, whole.subarray(0, -10), 10_000)
-    assert.deepEqual({ refused, error }, { refused: 10_000, error: null })
-  })
-
-  it('leave lz4 fit for use and take no memory for good, however often they come', async () => {
-    const whole = lz4Zeros(1)
-    const { refused, error, grownBytes } = await refuseAgainAndAgain(Codec.lz4, whole, whole.subarray(0, -10), 60)
-    assert.deepEqual({ refused, error }, { refused: 60, error: null })
-    assert.ok(grownBytes < 64 << 20, `${grownBytes} bytes more are in use than before`)
-  })
 })
-
-/** In a thread of its own, because what undecodable bytes do to a codec must not reach the other tests. */
-async function refuseAgainAndAgain(
-  codec: Codec,
-  whole: Buffer,
-  undecodable: Buffer,
-  times: number
-): Promise<UndecodableResult> {
-  const worker = new Worker(new URL('./support/undecodable-bytes.worker.ts', import.meta.url), {
-    workerData: { codec, whole, undecodable, times }
-  })
-  const [result] = await once(worker, 'message')
-  return result
-}
 
 function notCompressible(bytes: number): Buffer {
   const random = Buffer.alloc(bytes)

@@ -31,7 +31,10 @@ describe('RecordCursor', () => {
             assert.equal(cursor.attributes, record.attributes & 0xff)
             assert.equal(cursor.headerCount, record.headers.length)
             assert.deepEqual(cursor.bytes.subarray(cursor.payloadStart, cursor.payloadEnd), payloadOf(record))
-            assert.deepEqual(cursor.bytes.subarray(cursor.headersStart, cursor.headersEnd), encodeHeaders(record.headers))
+            assert.deepEqual(
+              cursor.bytes.subarray(cursor.headersStart, cursor.headersEnd),
+              encodeHeaders(record.headers)
+            )
           }
           assert.deepEqual([cursor.remainingRecords, cursor.remainingBytes], [0, 0])
           assert.equal(cursor.next(), false)
@@ -59,7 +62,9 @@ describe('RecordCursor', () => {
   })
 
   it('walks a thousand kinds of garbage to the end or refuses it', () => {
-    const garbage = fc.array(fc.oneof(fc.nat({ max: 255 }), fc.constantFrom(0, 1, 2, 3, 0x7f, 0x80, 0xff)), { maxLength: 40 })
+    const garbage = fc.array(fc.oneof(fc.nat({ max: 255 }), fc.constantFrom(0, 1, 2, 3, 0x7f, 0x80, 0xff)), {
+      maxLength: 40
+    })
     fc.assert(
       fc.property(garbage, fc.integer({ min: 0, max: 4 }), (bytes, recordCount) => {
         assertWalksOrRefuses(viewOf(sealRaw(recordCount, Buffer.from(bytes), batchFields([]))))
@@ -70,7 +75,11 @@ describe('RecordCursor', () => {
 
   it('refuses compressed records that do not decompress, and names the batch', () => {
     for (const { codec } of COMPRESSORS.filter(({ codec }) => codec !== 0)) {
-      const bytes = sealRaw(1, Buffer.from('this is not compressed'), batchFields([], { baseOffset: 42, attributes: codec }))
+      const bytes = sealRaw(
+        1,
+        Buffer.from('this is not compressed'),
+        batchFields([], { baseOffset: 42, attributes: codec })
+      )
       assert.throws(() => new RecordCursor(viewOf(bytes)), isRecordsError('UNDECODABLE_RECORDS', 42), `codec ${codec}`)
     }
   })
@@ -81,7 +90,11 @@ describe('RecordCursor', () => {
       const fields = batchFields(records, { attributes: codec })
       const whole = compress(encodeBatch(records, fields).subarray(61))
       for (const missing of [8, 9, whole.length >> 1]) {
-        assert.throws(() => walk(viewOf(sealRaw(40, whole.subarray(0, -missing), fields))), RecordsError, `${name}, ${missing} missing`)
+        assert.throws(
+          () => walk(viewOf(sealRaw(40, whole.subarray(0, -missing), fields))),
+          RecordsError,
+          `${name}, ${missing} missing`
+        )
       }
     }
   })
@@ -98,7 +111,11 @@ describe('RecordCursor', () => {
     ['has a value whose length says 2^31 - 1', 1, rawRecord(varint(-1), varint(2 ** 31 - 1), varint(0))],
     ['has a negative number of headers', 1, rawRecord(varint(-1), varint(-1), varint(-1))],
     ['has more headers than fit', 1, rawRecord(varint(-1), varint(-1), varint(2), Buffer.from('abc'))],
-    ['has bytes behind its last record', 1, Buffer.concat([rawRecord(varint(-1), varint(-1), varint(0)), Buffer.from([0])])]
+    [
+      'has bytes behind its last record',
+      1,
+      Buffer.concat([rawRecord(varint(-1), varint(-1), varint(0)), Buffer.from([0])])
+    ]
   ]
   for (const [what, recordCount, records] of malformed) {
     it(`refuses a batch that ${what}, although its CRC is right`, () => {
@@ -151,7 +168,10 @@ function walk(view: BatchView): void {
     const { payloadStart, payloadEnd, headersStart, headersEnd } = cursor
     assert.equal(headersEnd, end - cursor.remainingBytes)
     const inOrder = [recordStart, payloadStart, payloadEnd, headersStart, headersEnd, end]
-    assert.deepEqual(inOrder.toSorted((a, b) => a - b), inOrder)
+    assert.deepEqual(
+      inOrder.toSorted((a, b) => a - b),
+      inOrder
+    )
     assert.ok(payloadStart - recordStart >= 4 && headersStart > payloadEnd)
     recordStart = headersEnd
   }

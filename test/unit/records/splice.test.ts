@@ -69,7 +69,10 @@ describe('splicing', () => {
   it('keeps timestamps of any size and order exactly, or refuses them', () => {
     // A broker takes negative timestamps from producers that send them.
     const aTimestamp = fc.bigInt({ min: -(2n ** 54n), max: 2n ** 54n })
-    const aBatch = fc.record({ baseTimestamp: aTimestamp, timestamps: fc.array(aTimestamp, { minLength: 1, maxLength: 3 }) })
+    const aBatch = fc.record({
+      baseTimestamp: aTimestamp,
+      timestamps: fc.array(aTimestamp, { minLength: 1, maxLength: 3 })
+    })
     fc.assert(
       fc.property(fc.array(aBatch, { minLength: 1, maxLength: 4 }), batches => {
         const sink = new LimitedSink(1_000_000)
@@ -84,17 +87,27 @@ describe('splicing', () => {
             return
           }
         }
-        assert.deepEqual(assertBatches(sink, 1_000_000).map(record => record.timestamp), kept)
+        assert.deepEqual(
+          assertBatches(sink, 1_000_000).map(record => record.timestamp),
+          kept
+        )
       }),
       { numRuns: 1_000 }
     )
   })
 
   it('gives each record of a batch with append times the append time', () => {
-    const records = [plainRecord(0, { timestamp: 5n }), plainRecord(1, { timestamp: 900n }), plainRecord(2, { timestamp: -1n })]
+    const records = [
+      plainRecord(0, { timestamp: 5n }),
+      plainRecord(1, { timestamp: 900n }),
+      plainRecord(2, { timestamp: -1n })
+    ]
     const sink = new LimitedSink(1_000_000)
     spliceAll([batchOf(records, { attributes: ATTRIBUTE.logAppendTime, maxTimestamp: 1_234_567n })], sink)
-    assert.deepEqual(assertBatches(sink, 1_000_000).map(record => record.timestamp), [1_234_567n, 1_234_567n, 1_234_567n])
+    assert.deepEqual(
+      assertBatches(sink, 1_000_000).map(record => record.timestamp),
+      [1_234_567n, 1_234_567n, 1_234_567n]
+    )
   })
 
   it('numbers records anew where compaction left holes, and begins a batch where the limit says so', () => {
@@ -102,16 +115,25 @@ describe('splicing', () => {
     const sink = new LimitedSink(1_000_000)
     spliceAll([batchOf(holed)], sink)
     const [bytes] = sink.seal()
-    assert.deepEqual(decodeBatch(bytes!, plainDecompress).records.map(record => record.offset), [0, 1, 2])
+    assert.deepEqual(
+      decodeBatch(bytes!, plainDecompress).records.map(record => record.offset),
+      [0, 1, 2]
+    )
     assert.deepEqual([sink.builders[0]!.firstSourceOffset, sink.builders[0]!.lastSourceOffset], [0, 2_000_000_001])
 
     const narrow = new LimitedSink(1)
     spliceAll([batchOf(holed)], narrow)
-    assert.deepEqual(narrow.builders.map(builder => builder.recordCount), [1, 1, 1])
+    assert.deepEqual(
+      narrow.builders.map(builder => builder.recordCount),
+      [1, 1, 1]
+    )
   })
 
   it('copies a record of a megabyte with a thousand headers', () => {
-    const headers = Array.from({ length: 1_000 }, (_, i) => ({ key: `h${i % 10}`, value: i % 3 === 0 ? null : Buffer.from(`${i}`) }))
+    const headers = Array.from({ length: 1_000 }, (_, i) => ({
+      key: `h${i % 10}`,
+      value: i % 3 === 0 ? null : Buffer.from(`${i}`)
+    }))
     const record = plainRecord(7, { key: Buffer.alloc(100_000, 'k'), value: Buffer.alloc(1_000_000, 'v'), headers })
     for (const codec of CODECS) {
       const sink = new LimitedSink(1_000)
@@ -125,7 +147,11 @@ describe('splicing', () => {
   it('leaves nothing behind of a batch that lies wholly before the position', () => {
     const sink = new LimitedSink(1_000)
     const batch = batchOf([plainRecord(5), plainRecord(6)])
-    const result = spliceBatch(viewOf(batch), { codec: Codec.none, fromOffset: 7, header: offsetHeader, isLooped: () => false }, sink)
+    const result = spliceBatch(
+      viewOf(batch),
+      { codec: Codec.none, fromOffset: 7, header: offsetHeader, isLooped: () => false },
+      sink
+    )
     assert.deepEqual(result, { copiedRecords: 0, loopedRecords: 0 })
     assert.equal(sink.builders.length, 0)
   })
@@ -133,7 +159,11 @@ describe('splicing', () => {
   it('asks nobody whether a record without headers is looped', () => {
     const sink = new LimitedSink(1_000)
     const isLooped = () => assert.fail('there are no headers to look at')
-    spliceBatch(viewOf(batchOf([plainRecord(1)])), { codec: Codec.none, fromOffset: 0, header: offsetHeader, isLooped }, sink)
+    spliceBatch(
+      viewOf(batchOf([plainRecord(1)])),
+      { codec: Codec.none, fromOffset: 0, header: offsetHeader, isLooped },
+      sink
+    )
     assert.equal(sink.builders[0]!.recordCount, 1)
   })
 })
@@ -150,7 +180,10 @@ function copyOf({ offset, ...record }: PlainRecord, { appendTimestamp }: SourceB
 
 /** Splicing knows a record by its header bytes alone when it asks whether it is looped; several may have the same. */
 function recordsByHeaders(log: readonly SourceBatch[]): Map<string, PlainRecord[]> {
-  return Map.groupBy(log.flatMap(({ records }) => records), headersKey)
+  return Map.groupBy(
+    log.flatMap(({ records }) => records),
+    headersKey
+  )
 }
 
 function headersKey({ headers }: PlainRecord): string {
@@ -179,7 +212,10 @@ function assertBatches(sink: LimitedSink, bytesMax: number): Copy[] {
       })
     )
     nextSequence += records.length
-    assert.deepEqual(records.map(record => record.offset), records.map((_, i) => i))
+    assert.deepEqual(
+      records.map(record => record.offset),
+      records.map((_, i) => i)
+    )
     assert.ok(records.length === 1 || uncompressedBytes[index]! <= bytesMax, 'within the limit')
     assert.deepEqual(libraryDecode(bytes), records)
     assert.deepEqual(runsOf(builder.timestamps, builder.timestampCounts), timestamps)

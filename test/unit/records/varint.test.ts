@@ -48,7 +48,10 @@ describe('varlong', () => {
   })
 
   it('reads what does not fit a number as the nearest number beyond 2^53', () => {
-    const aBeyond = fc.oneof(fc.bigInt({ min: 2n ** 53n, max: 2n ** 63n - 1n }), fc.bigInt({ min: -(2n ** 63n), max: -(2n ** 53n) }))
+    const aBeyond = fc.oneof(
+      fc.bigInt({ min: 2n ** 53n, max: 2n ** 63n - 1n }),
+      fc.bigInt({ min: -(2n ** 63n), max: -(2n ** 53n) })
+    )
     fc.assert(
       fc.property(aBeyond, value => {
         assert.equal(readVarlong(plainVarint(value), 0), Number(value))
@@ -85,7 +88,10 @@ function assertAgrees(value: number, at: number, kind: 'varint' | 'varlong'): vo
   assert.equal(write(bytes, value, at), at + expected.length)
   assert.equal(size(value), expected.length)
   assert.deepEqual(bytes.subarray(at, at + expected.length), expected)
-  assert.ok(bytes.subarray(at + expected.length).every(byte => byte === 0xaa), 'nothing is written behind it')
+  assert.ok(
+    bytes.subarray(at + expected.length).every(byte => byte === 0xaa),
+    'nothing is written behind it'
+  )
   // -0 and 0 are the same number on the wire.
   assert.equal(read(bytes, at) + 0, value + 0)
   assert.equal(varintEnd, at + expected.length)

@@ -31,8 +31,10 @@ export type Step =
   | { readonly kind: 'send' }
   | { readonly kind: 'deliver'; readonly delivery: Delivery }
   | { readonly kind: 'retry' }
-  /** Long after everything was answered: the leader has forgotten its producers by then. Waits for nothing in flight. */
+  /** A day in which nothing happens, once all is acknowledged: the leader has forgotten its producers at its end. */
   | { readonly kind: 'quiet-day' }
+  /** The same, also while something waits to be sent again: the destination could not be reached. */
+  | { readonly kind: 'outage-day' }
 
 const REFUSALS = ['NOT_LEADER_OR_FOLLOWER', 'NOT_ENOUGH_REPLICAS', 'KAFKA_STORAGE_ERROR', 'LEADER_NOT_AVAILABLE']
 
@@ -89,11 +91,12 @@ export class WriterWorld {
         }
         break
       case 'quiet-day':
-        if (this.#writer.isIdle) {
-          this.#nowMs += DAY_MS
-          this.leader.expireProducers()
-        }
+        if (this.#writer.isIdle) this.#passDay()
+        break
+      case 'outage-day':
+        if (this.#wire.length === 0) this.#passDay()
     }
+    if (this.#failure !== undefined) this.#resume()
     this.#check()
   }
 
@@ -160,6 +163,11 @@ export class WriterWorld {
     if (this.#failure !== undefined) this.#resume()
   }
 
+  #passDay(): void {
+    this.#nowMs += DAY_MS
+    this.leader.expireProducers()
+  }
+
   /** What the partition's owner does: fence, find the end, go on from there with what the source still has. */
   #resume(): void {
     assert.equal(this.#failure?.outcome, 'resume', `${this.#failure?.error} is not expected here`)
@@ -194,9 +202,10 @@ export class WriterWorld {
       pool: new BufferPool(1 << 20),
       nowMs: () => this.#nowMs,
       listener: {
-        progressed: next => {
+        progressed: (next, destinationOffset) => {
           assert.ok(next >= this.progress, 'progress never goes back')
           this.progress = next
+          if (destinationOffset !== undefined) this.#assertCovered(destinationOffset)
         },
         acknowledged: () => {},
         fenced: () => assert.fail('there is no other owner here'),
@@ -205,6 +214,15 @@ export class WriterWorld {
         }
       }
     })
+  }
+
+  /** Who resumes reads nothing of the log up to there, so that must all be what progress speaks of. */
+  #assertCovered(destinationOffset: number): void {
+    const newest = this.leader.log[destinationOffset]
+    assert.ok(
+      newest !== undefined && newest < this.progress,
+      `${newest} stands at destination offset ${destinationOffset}`
+    )
   }
 
   #check(): void {

@@ -1,7 +1,7 @@
 /** Random records and batches, with everything in them that Kafka allows and real logs have. */
 import fc from 'fast-check'
-import { ATTRIBUTE, batchFields, encodeBatch, type Header, type PlainRecord } from './records.ts'
 import { COMPRESSORS, type Compressor } from './plain-codecs.ts'
+import { ATTRIBUTE, batchFields, encodeBatch, type Header, type PlainRecord } from './records.ts'
 
 /** Far enough; what lies beyond has a test of its own. */
 const TIMESTAMP_MAX = 2n ** 52n - 1n
@@ -35,7 +35,10 @@ const someHeaders = fc.oneof(
   { weight: 15, arbitrary: fc.constant<Header[]>([]) },
   { weight: 15, arbitrary: fc.array(aHeader, { maxLength: 3 }) },
   // 63 headers and one more take a count of two bytes.
-  { weight: 1, arbitrary: fc.tuple(aHeader, fc.constantFrom(62, 63, 64)).map(([header, n]) => Array<Header>(n).fill(header)) }
+  {
+    weight: 1,
+    arbitrary: fc.tuple(aHeader, fc.constantFrom(62, 63, 64)).map(([header, n]) => Array<Header>(n).fill(header))
+  }
 )
 
 /** A record without its place in the log. */
@@ -43,7 +46,10 @@ export type LooseRecord = Omit<PlainRecord, 'offset'>
 
 /** Any record; its attributes are nearly always 0, as Kafka has no use for them yet. */
 export const aRecord: fc.Arbitrary<LooseRecord> = fc.record({
-  attributes: fc.oneof({ weight: 9, arbitrary: fc.constant(0) }, { weight: 1, arbitrary: fc.integer({ min: -128, max: 127 }) }),
+  attributes: fc.oneof(
+    { weight: 9, arbitrary: fc.constant(0) },
+    { weight: 1, arbitrary: fc.integer({ min: -128, max: 127 }) }
+  ),
   timestamp: aTimestamp,
   key: someBytes,
   value: someBytes,
@@ -108,6 +114,15 @@ export const aSourceLog: fc.Arbitrary<readonly SourceBatch[]> = fc
         ...(appendTimestamp !== undefined && { maxTimestamp: appendTimestamp })
       })
       const bytes = encodeBatch(records, fields, plain => compressor.compress(plain))
-      return { records, compressor, baseOffset, lastOffset: nextOffset - 1, producerId, leaderEpoch, appendTimestamp, bytes }
+      return {
+        records,
+        compressor,
+        baseOffset,
+        lastOffset: nextOffset - 1,
+        producerId,
+        leaderEpoch,
+        appendTimestamp,
+        bytes
+      }
     })
   })

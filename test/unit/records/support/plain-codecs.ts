@@ -48,7 +48,7 @@ const XERIAL_VERSIONS = Buffer.from('0000000100000001', 'hex')
 
 /** As snappy-java's SnappyOutputStream writes it: a header, then blocks with their lengths in front. */
 export function xerial(plain: Buffer, blockBytes: number): Buffer {
-  const parts = [XERIAL_MAGIC, XERIAL_VERSIONS]
+  const parts: Buffer[] = [XERIAL_MAGIC, XERIAL_VERSIONS]
   for (let at = 0; at < plain.length; at += blockBytes) {
     const block = snappyCompress(plain.subarray(at, at + blockBytes))
     const length = Buffer.alloc(4)

@@ -1,0 +1,82 @@
+import assert from 'node:assert/strict'
+import fc from 'fast-check'
+import { Backoff, pause } from '../../../src/cluster/retry.ts'
+
+const aRandom = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true })
+
+describe('Backoff', () => {
+  it('doubles from try to try up to its longest', () => {
+    const backoff = new Backoff(100, 1_000, () => 1)
+    const pauses = Array.from({ length: 7 }, () => backoff.nextMs())
+    assert.deepEqual(pauses, [100, 200, 400, 800, 1_000, 1_000, 1_000])
+  })
+
+  it('spreads each pause over the upper half of its step', () => {
+    const backoff = new Backoff(100, 1_000, () => 0)
+    assert.deepEqual(
+      Array.from({ length: 5 }, () => backoff.nextMs()),
+      [50, 100, 200, 400, 500]
+    )
+  })
+
+  it('stays between half its first and its longest pause, however often it is asked', () => {
+    const steps = fc.array(fc.oneof(aRandom, fc.constant('reset' as const)), { maxLength: 200 })
+    fc.assert(
+      fc.property(
+        steps,
+        fc.integer({ min: 1, max: 5_000 }),
+        fc.integer({ min: 1, max: 1_000 }),
+        (all, firstMs, factor) => {
+          let random = 0
+          const backoff = new Backoff(firstMs, firstMs * factor, () => random)
+          let longestYetMs = 0
+          for (const step of all) {
+            if (step === 'reset') {
+              backoff.reset()
+              longestYetMs = 0
+              continue
+            }
+            random = step
+            const nextMs = backoff.nextMs()
+            assert.ok(nextMs >= firstMs / 2 && nextMs <= firstMs * factor)
+            assert.ok(nextMs >= longestYetMs / 2, 'a longer step never gives less than half of the one before')
+            longestYetMs = Math.max(longestYetMs, nextMs)
+          }
+        }
+      )
+    )
+  })
+
+  it('does not grow beyond numbers after thousands of tries', () => {
+    const backoff = new Backoff(1, Number.MAX_SAFE_INTEGER, () => 1)
+    for (let i = 0; i < 5_000; i++) assert.ok(Number.isFinite(backoff.nextMs()))
+  })
+
+  it('begins anew after a reset', () => {
+    const backoff = new Backoff(100, 1_000, () => 1)
+    backoff.nextMs()
+    backoff.nextMs()
+    backoff.reset()
+    assert.equal(backoff.nextMs(), 100)
+  })
+})
+
+describe('a pause', () => {
+  it('ends early, without an error, when nobody needs it any more', async () => {
+    const controller = new AbortController()
+    const paused = pause(60_000, controller.signal)
+    controller.abort(new Error('released'))
+    await paused
+  })
+
+  it('does not begin when nobody needs it', async () => {
+    await pause(60_000, AbortSignal.abort())
+  })
+
+  it('lasts as long as it should', async () => {
+    const startedMs = performance.now()
+    await pause(20, new AbortController().signal)
+    // Timers may fire up to a millisecond early.
+    assert.ok(performance.now() - startedMs >= 19)
+  })
+})

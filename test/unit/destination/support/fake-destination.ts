@@ -1,0 +1,78 @@
+import assert from 'node:assert/strict'
+import type { Cluster } from '../../../../src/cluster/cluster.ts'
+import { EARLIEST } from '../../../../src/cluster/offsets.ts'
+import { fetchResponse } from '../../cluster/support/fetch-response.ts'
+
+/** A batch as the destination's log holds it. */
+export interface LoggedBatch {
+  readonly lastOffset: number
+  readonly bytes: Buffer
+}
+
+export const DESTINATION = { topic: 'east.orders', partition: 3 }
+const TOPIC_ID = '00112233445566778899aabbccddeeff'
+
+/** One partition of a destination cluster: answers ListOffsets and Fetch from a log. */
+export class FakeDestination {
+  readonly #log: readonly LoggedBatch[]
+  readonly #logStart: number
+  readonly #logEnd: number
+  readonly #answerBytes: number
+  /** What was fetched and is not given back. */
+  held = 0
+  fetches = 0
+
+  /**
+   * @param log may go on behind `logEnd`: others write while we read
+   * @param answerBytes where an answer is cut, though never within its first batch
+   */
+  constructor(log: readonly LoggedBatch[], logStart: number, logEnd: number, answerBytes: number) {
+    this.#log = log
+    this.#logStart = logStart
+    this.#logEnd = logEnd
+    this.#answerBytes = answerBytes
+  }
+
+  /** What of a Cluster finding the end needs. */
+  get cluster(): Cluster {
+    const leader = { nodeId: 1, leaderEpoch: 5 }
+    const fake = {
+      alias: 'west',
+      topic: (name: string) => (name === DESTINATION.topic ? { topicId: TOPIC_ID } : undefined),
+      leaderOf: () => leader,
+      broker: async () => ({ call: async (...args: unknown[]) => this.#listOffsets(args[3] as ListedTopic[]) }),
+      batchBroker: async () => ({ request: async (_api: unknown, [body]: Buffer[]) => this.#fetch(body!) })
+    }
+    return fake as unknown as Cluster
+  }
+
+  #listOffsets([topic]: ListedTopic[]) {
+    const [asked] = topic!.partitions
+    const offset = BigInt(asked!.timestamp === EARLIEST ? this.#logStart : this.#logEnd)
+    const partitions = [{ partitionIndex: asked!.partitionIndex, errorCode: 0, offset, leaderEpoch: 5 }]
+    return { topics: [{ name: topic!.name, partitions }] }
+  }
+
+  #fetch(body: Buffer) {
+    this.fetches++
+    // Behind the request's fixed fields: one topic, its id, one partition, its number and leader epoch.
+    const fetchOffset = Number(body.readBigInt64BE(25 + 1 + 16 + 1 + 8))
+    assert.ok(fetchOffset >= this.#logStart, 'nothing below the log’s start is asked for')
+    const batches = this.#log.filter(({ lastOffset }) => lastOffset >= fetchOffset).map(({ bytes }) => bytes)
+    const records = Buffer.concat(batches).subarray(0, Math.max(this.#answerBytes, batches[0]?.length ?? 0))
+    this.held++
+    return {
+      bytes: fetchResponse({
+        topics: [{ topicId: TOPIC_ID, partitions: [{ partition: DESTINATION.partition, records }] }]
+      }),
+      release: () => {
+        this.held--
+      }
+    }
+  }
+}
+
+interface ListedTopic {
+  readonly name: string
+  readonly partitions: readonly { readonly partitionIndex: number; readonly timestamp: bigint }[]
+}
