@@ -63,7 +63,6 @@ type CooperativeConsumer = kafka.KafkaConsumer & {
   incrementalAssign(partitions: readonly TopicPartition[]): void
   incrementalUnassign(partitions: readonly TopicPartition[]): void
   assignmentLost(): boolean
-  commitCb(offsets: readonly CommittedOffset[], callback: (error: unknown) => void): void
 }
 
 export class GroupMember {
@@ -71,6 +70,9 @@ export class GroupMember {
   readonly #consumer: CooperativeConsumer
   #polling: NodeJS.Timeout | undefined
   #isPolling = false
+  /** Commits whose outcome is not known yet, oldest first: the coordinator answers in order. */
+  readonly #commits: ((error: unknown) => void)[] = []
+  #isCoordinatorSilent = false
   #owned = new Map<string, TopicPartition>()
   #whenEmpty: (() => void) | undefined
 
@@ -94,6 +96,7 @@ export class GroupMember {
         'queued.max.messages.kbytes': 1024,
         // A drain within a rebalance takes seconds, and the poll below never stops: this is no liveness check of ours.
         'max.poll.interval.ms': 600_000,
+        offset_commit_cb: (error: unknown) => this.#commits.shift()?.(error),
         rebalance_cb: (event: { code: number }, partitions: TopicPartition[]) => void this.#rebalance(event, partitions)
       } as kafka.ConsumerGlobalConfig,
       {}
@@ -141,9 +144,17 @@ export class GroupMember {
   async commit(offsets: readonly CommittedOffset[]): Promise<void> {
     if (offsets.length === 0) return
     const { promise, resolve, reject } = Promise.withResolvers<void>()
-    const fail = (error: unknown) => reject(this.#error('committing progress', error))
-    const timer = setTimeout(fail, COMMIT_TIMEOUT_MS, new Error('the coordinator does not answer'))
-    this.#consumer.commitCb(offsets, error => (error ? fail(error) : resolve()))
+    this.#commits.push(error => {
+      this.#isCoordinatorSilent = false
+      if (error) reject(this.#error('committing progress', error))
+      else resolve()
+    })
+    this.#consumer.commit([...offsets] as kafka.TopicPartitionOffset[])
+    const giveUp = () => {
+      this.#isCoordinatorSilent = true
+      reject(this.#error('committing progress', new Error('the coordinator does not answer')))
+    }
+    const timer = setTimeout(giveUp, COMMIT_TIMEOUT_MS)
     try {
       await promise
     } finally {
@@ -160,6 +171,9 @@ export class GroupMember {
       await within(empty.promise, HAND_OVER_TIMEOUT_MS)
     }
     clearInterval(this.#polling)
+    // The farewell blocks a thread until the coordinator answers, and the process can't end before it; without one the
+    // group finds out by itself when the session times out.
+    if (this.#isCoordinatorSilent) return
     await within(new Promise<void>(resolve => this.#consumer.disconnect(() => resolve())), CLOSE_TIMEOUT_MS)
   }
 

@@ -60,7 +60,7 @@ export function secretFile(variable: string, path: string): Secret {
 }
 
 /** A mounted secret that could be read at the start and now cannot; reading it again may succeed. */
-export class SecretUnreadableError extends Error {
+class SecretUnreadableError extends Error {
   readonly code = 'SECRET_UNREADABLE'
   readonly remedy = 'mount the file again; it is read at the next connection attempt'
 

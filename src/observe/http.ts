@@ -47,7 +47,7 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
 }
 
 /** The address cannot be listened on. */
-export class HttpListenError extends Error {
+class HttpListenError extends Error {
   readonly code = 'HTTP_LISTEN'
   readonly remedy = 'set FARLOG_HTTP_PORT and FARLOG_HTTP_HOST to an address that is free on this machine'
 

@@ -8,7 +8,7 @@ import { readVarint, varintEnd, writeVarint } from '../records/varint.ts'
  * the oldest hop first. It is what makes the destination log its own index (resume, translation, verification) and
  * what stops loops. Neither an alias nor a Kafka topic name can hold a `/`.
  */
-export const PROVENANCE_KEY = 'farlog.origin'
+const PROVENANCE_KEY = 'farlog.origin'
 
 const KEY_BYTES = Buffer.from(PROVENANCE_KEY, 'ascii')
 const ZERO = 0x30
@@ -66,7 +66,7 @@ export class ProvenanceHeader {
 }
 
 /** `<alias>/<topic>/<partition>/`: what the provenance of every record of that partition starts with. */
-export function originPrefix(sourceAlias: string, topic: string, partition: number): Buffer {
+function originPrefix(sourceAlias: string, topic: string, partition: number): Buffer {
   return Buffer.from(`${sourceAlias}/${topic}/${partition}/`, 'utf8')
 }
 

@@ -192,10 +192,13 @@ describe('trouble with single partitions, and settings that change how they are 
     await eastAdmin.deleteRecordsBefore('gap', 0, 15)
 
     const halting = await startWorker('gap')
-    const { reason, detail, nextSourceOffset, lagRecords } = await halted(halting, 'gap')
+    const { reason, detail, nextSourceOffset } = await halted(halting, 'gap')
     assert.equal(reason, 'gap')
     assert.match(detail!, /source offsets 10 to 14 of gap-0\b/)
-    assert.deepEqual([nextSourceOffset, lagRecords], [10, 10])
+    assert.equal(nextSourceOffset, 10)
+    await until(async () => (await partitionsOf(halting, 'gap'))[0]!.lagRecords === 10, {
+      describe: 'its lag, although it is halted'
+    })
     assert.equal((await halting.metrics()).sum('farlog_halted_partitions', { reason: 'gap' }), 1)
     await until(async () => (await copied('gap', 1)).length === 20, { describe: 'the other partition' })
     assert.equal((await copied('gap', 0)).length, 10)

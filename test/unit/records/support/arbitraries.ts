@@ -8,7 +8,7 @@ const TIMESTAMP_MAX = 2n ** 52n - 1n
 const NOW = 1_790_000_000_000n
 
 /** -1 (none), 0, around now, out of order, far in the future. */
-export const aTimestamp: fc.Arbitrary<bigint> = fc.oneof(
+const aTimestamp: fc.Arbitrary<bigint> = fc.oneof(
   { weight: 1, arbitrary: fc.constantFrom(-1n, 0n, TIMESTAMP_MAX) },
   { weight: 6, arbitrary: fc.bigInt({ min: NOW - 200_000_000n, max: NOW + 200_000_000n }) },
   { weight: 1, arbitrary: fc.bigInt({ min: 0n, max: TIMESTAMP_MAX }) }
@@ -21,7 +21,7 @@ const longBytes = fc
   .map(({ seed, length }) => Buffer.alloc(length, seed))
 
 /** `null`, empty, short or long. */
-export const someBytes: fc.Arbitrary<Buffer | null> = fc.oneof(
+const someBytes: fc.Arbitrary<Buffer | null> = fc.oneof(
   { weight: 1, arbitrary: fc.constant(null) },
   { weight: 4, arbitrary: shortBytes },
   { weight: 1, arbitrary: longBytes }
@@ -45,7 +45,7 @@ const someHeaders = fc.oneof(
 export type LooseRecord = Omit<PlainRecord, 'offset'>
 
 /** Any record; its attributes are nearly always 0, as Kafka has no use for them yet. */
-export const aRecord: fc.Arbitrary<LooseRecord> = fc.record({
+const aRecord: fc.Arbitrary<LooseRecord> = fc.record({
   attributes: fc.oneof(
     { weight: 9, arbitrary: fc.constant(0) },
     { weight: 1, arbitrary: fc.integer({ min: -128, max: 127 }) }
