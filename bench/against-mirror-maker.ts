@@ -47,7 +47,9 @@ const mirrorMaker = await measure('m', async () => {
 })
 
 console.table({ farlog, 'MirrorMaker 2': mirrorMaker })
-console.log(`farlog copies ${(farlog.recordsPerCpuSecond / mirrorMaker.recordsPerCpuSecond).toFixed(1)} times MirrorMaker 2's records per CPU second`)
+console.log(
+  `farlog copies ${(farlog.recordsPerCpuSecond / mirrorMaker.recordsPerCpuSecond).toFixed(1)} times MirrorMaker 2's records per CPU second`
+)
 
 async function measure(alias: string, start: () => Promise<{ pid: number } & AsyncDisposable>) {
   await using mirror = await start()
@@ -85,7 +87,9 @@ async function copiedRecords(topic: string): Promise<number> {
 }
 
 function cpuSeconds(pid: number): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').replace(/^.*\) /, '').split(' ')
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    .replace(/^.*\) /, '')
+    .split(' ')
   return (Number(fields[11]) + Number(fields[12])) / 100
 }
 
