@@ -26,7 +26,7 @@ export interface OffsetHeader {
 export interface BatchSink {
   /**
    * A builder of that codec with room for `recordBytes` more bytes within the destination's batch limit.
-   * @param expectedBytes what may still follow from this source batch: a hint for how much memory to take
+   * @param expectedBytes what may still follow: a hint for how much memory to take
    */
   builderFor(codec: Codec, recordBytes: number, expectedBytes: number): BatchBuilder
 }
@@ -36,6 +36,8 @@ export interface SpliceOptions {
   readonly codec: Codec
   /** Records before this source offset are left out: a fetch position may lie inside a batch. */
   readonly fromOffset: number
+  /** What was fetched behind this batch and will probably go into the same destination batch: memory for it is taken at once. */
+  readonly bytesBehind: number
   readonly header: OffsetHeader
   /** Whether this record's headers say that it has been at the destination already. */
   isLooped(bytes: Uint8Array, headersStart: number, headersEnd: number, headerCount: number): boolean
@@ -72,7 +74,8 @@ export function spliceBatch(batch: BatchView, options: SpliceOptions, sink: Batc
     const payloadBytes = record.payloadEnd - record.payloadStart
     const headersBytes = headersEnd - headersStart
     const bytesMax = FRAMING_BYTES_MAX + payloadBytes + headersBytes + header.length
-    const expectedBytes = bytesMax + record.remainingBytes + record.remainingRecords * (header.length + 4)
+    const expectedBytes =
+      bytesMax + record.remainingBytes + record.remainingRecords * (header.length + 4) + options.bytesBehind
     const builder = sink.builderFor(options.codec, bytesMax, expectedBytes)
 
     const timestamp = appendTimestamp ?? record.timestamp

@@ -66,6 +66,7 @@ export class Rewriter {
         {
           codec: this.#codec ?? batch.codec,
           fromOffset: fetchOffset,
+          bytesBehind: bytes.length - batch.end,
           header: this.#header,
           isLooped
         },

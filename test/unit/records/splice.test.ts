@@ -41,6 +41,7 @@ describe('splicing', () => {
             {
               codec: codec ?? batch.codec,
               fromOffset,
+              bytesBehind: 0,
               header: offsetHeader,
               isLooped: (bytes, start, end, count) => {
                 const found = sameHeaders.get(`${count} ${Buffer.from(bytes.subarray(start, end)).toString('latin1')}`)
@@ -149,7 +150,7 @@ describe('splicing', () => {
     const batch = batchOf([plainRecord(5), plainRecord(6)])
     const result = spliceBatch(
       viewOf(batch),
-      { codec: Codec.none, fromOffset: 7, header: offsetHeader, isLooped: () => false },
+      { codec: Codec.none, fromOffset: 7, bytesBehind: 0, header: offsetHeader, isLooped: () => false },
       sink
     )
     assert.deepEqual(result, { copiedRecords: 0, loopedRecords: 0 })
@@ -161,7 +162,7 @@ describe('splicing', () => {
     const isLooped = () => assert.fail('there are no headers to look at')
     spliceBatch(
       viewOf(batchOf([plainRecord(1)])),
-      { codec: Codec.none, fromOffset: 0, header: offsetHeader, isLooped },
+      { codec: Codec.none, fromOffset: 0, bytesBehind: 0, header: offsetHeader, isLooped },
       sink
     )
     assert.equal(sink.builders[0]!.recordCount, 1)
@@ -229,7 +230,11 @@ function runsOf(values: readonly number[], counts: readonly number[]): bigint[] 
 
 function spliceAll(log: readonly Buffer[], sink: LimitedSink, codec: Codec = Codec.none): void {
   for (const batch of log) {
-    spliceBatch(viewOf(batch), { codec, fromOffset: 0, header: offsetHeader, isLooped: () => false }, sink)
+    spliceBatch(
+      viewOf(batch),
+      { codec, fromOffset: 0, bytesBehind: 0, header: offsetHeader, isLooped: () => false },
+      sink
+    )
   }
 }
 
