@@ -38,7 +38,7 @@ async function compile(): Promise<string> {
 
   mkdirSync(parent, { recursive: true })
   const draft = mkdtempSync(join(parent, 'draft-'))
-  await runToEnd(['javac', '-d', draft, '-cp', kafkaJars().join(':'), ...sources])
+  await runToEnd(['javac', '-encoding', 'UTF-8', '-d', draft, '-cp', kafkaJars().join(':'), ...sources])
   try {
     renameSync(draft, target)
   } catch (error) {

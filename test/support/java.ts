@@ -26,6 +26,8 @@ export function javaCommand(mainClass: string, args: readonly string[], options:
     'java',
     `-Xmx${options.heapMb}m`,
     '-XX:+UseSerialGC',
+    // Before Java 18 the default is the locale's, and not every machine has one.
+    '-Dfile.encoding=UTF-8',
     ...(existsSync(CLASS_ARCHIVE) ? [`-XX:SharedArchiveFile=${CLASS_ARCHIVE}`] : []),
     ...(options.jvmFlags ?? []),
     `-Dlog4j2.configurationFile=${join(import.meta.dirname, 'kafka/log4j2.properties')}`,
