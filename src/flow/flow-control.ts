@@ -7,11 +7,11 @@
  *                                                          └──revoked──▶ drain ──▶ commit ◀──────────┘
  */
 import { Cluster } from '../cluster/cluster.ts'
-import { GroupMember } from '../cluster/group-member.ts'
+import { type CommittedOffset, GroupMember } from '../cluster/group-member.ts'
 import type { TopicPartition } from '../cluster/offsets.ts'
 import { Backoff, pause } from '../cluster/retry.ts'
 import { TopicAdmin } from '../cluster/topic-admin.ts'
-import type { Config, FlowConfig } from '../config/types.ts'
+import type { ClusterConfig, Config, FlowConfig } from '../config/types.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import type { FlowStatus } from '../observe/status.ts'
 import type { DataPlane, Released } from './data-plane.ts'
@@ -50,6 +50,11 @@ export class FlowControl {
   readonly #ledger: FlowLedger
   readonly #stopping = new AbortController()
   #member: GroupMember | undefined
+  /**
+   * Keeps a second copy of progress, in a group of the same name at the destination that nobody is a member of: Kafka
+   * deletes a group's offsets together with the topic, and a topic made anew at the source would not be recognised.
+   */
+  #memory: GroupMember | undefined
   #subscribed: string | undefined
   #running: Promise<void> | undefined
   #committing: Promise<void> = Promise.resolve()
@@ -106,7 +111,7 @@ export class FlowControl {
     this.#stopping.abort()
     // What asks a cluster that does not answer has nothing left to do: closing the connections ends it.
     await Promise.race([this.#running, pause(WIND_UP_MS)])
-    await this.#member?.close()
+    await Promise.all([this.#member?.close(), this.#memory?.close()])
     await Promise.all([
       this.#source.close(),
       this.#destination.close(),
@@ -138,7 +143,7 @@ export class FlowControl {
 
   async #refresh(): Promise<void> {
     await this.#catalog.refresh()
-    this.#member ??= await this.#join()
+    const member = this.#member ?? (await this.#connectMembers())
     const topics = [...this.#catalog.topics.keys()].sort()
     for (const { destinationTopic, batchBytesMax } of this.#catalog.topics.values()) {
       this.#options.dataPlane.setBatchLimit(this.#options.index, destinationTopic, batchBytesMax)
@@ -146,14 +151,28 @@ export class FlowControl {
     if (topics.join() === this.#subscribed) return
     this.#subscribed = topics.join()
     this.#log('info', 'topics selected', { topics: topics.length })
-    this.#member.subscribe(topics)
+    member.subscribe(topics)
     if (topics.length === 0) this.#isJoined = true
   }
 
-  async #join(): Promise<GroupMember> {
+  async #connectMembers(): Promise<GroupMember> {
+    const member = this.#newMember(this.#options.flow.source)
+    const memory = this.#newMember(this.#options.flow.destination)
+    try {
+      await Promise.all([member.connect(), memory.connect()])
+    } catch (error) {
+      await Promise.all([member.close(), memory.close()])
+      throw error
+    }
+    this.#memory = memory
+    this.#member = member
+    return member
+  }
+
+  #newMember(cluster: ClusterConfig): GroupMember {
     const { flow, config, clientId } = this.#options
-    const member = new GroupMember({
-      cluster: flow.source,
+    return new GroupMember({
+      cluster,
       groupId: flow.groupId,
       groupProtocol: config.groupProtocol,
       metadataRefreshMs: config.refreshIntervalMs,
@@ -164,8 +183,6 @@ export class FlowControl {
         troubled: error => this.#log('warn', 'the group coordinator is in trouble', { error: error.message })
       }
     })
-    await member.connect()
-    return member
   }
 
   async #assigned(partitions: readonly TopicPartition[]): Promise<void> {
@@ -201,13 +218,18 @@ export class FlowControl {
       const found = this.#catalog.topics.get(topic)
       return found !== undefined && partition < found.partitions
     })
-    const committed = await this.#member!.committed(known)
+    const [committed, remembered] = await Promise.all([
+      this.#member!.committed(known),
+      this.#memory!.committed(known.map(partition => this.#atDestination(partition)))
+    ])
     const progress = new Map(committed.map(commit => [keyOf(commit), fromCommit(commit)]))
+    const memory = new Map(remembered.map(commit => [keyOf(commit), fromCommit(commit)]))
     const assignments: Assignment[] = []
     for (const key of known) {
       if (!this.#ledger.owns(key)) continue
       const { destinationTopic, batchBytesMax } = this.#catalog.topics.get(key.topic)!
-      assignments.push({ ...key, destinationTopic, batchBytesMax, progress: progress.get(keyOf(key)) })
+      const last = progress.get(keyOf(key)) ?? memory.get(keyOf(this.#atDestination(key)))
+      assignments.push({ ...key, destinationTopic, batchBytesMax, progress: last })
     }
     this.#options.dataPlane.assign(this.#options.index, assignments.map(plain))
     return partitions.filter(partition => !known.includes(partition))
@@ -230,7 +252,7 @@ export class FlowControl {
     )
     try {
       await this.#committing
-      await this.#member!.commit(commits)
+      await this.#commit(commits)
     } catch (error) {
       // Nothing is lost by it: the next owner reads the destination log.
       this.#log('warn', 'committing progress at the hand-over failed', { error: messageOf(error) })
@@ -250,12 +272,25 @@ export class FlowControl {
     const changed = this.#ledger.takeUncommitted()
     if (changed.length === 0 || this.#member === undefined) return
     try {
-      await this.#member.commit(changed.map(({ progress, ...key }) => toCommit(key, progress)))
+      await this.#commit(changed.map(({ progress, ...key }) => toCommit(key, progress)))
     } catch (error) {
       this.#ledger.putBack(changed)
       this.#options.metrics.countRetry(this.#ledger.labels, 'commit')
       this.#log('debug', 'committing progress failed, trying again', { error: messageOf(error) })
     }
+  }
+
+  /** To both places, whatever becomes of the other one. @throws the first failure */
+  async #commit(commits: readonly CommittedOffset[]): Promise<void> {
+    const outcomes = await Promise.allSettled([
+      this.#member!.commit(commits),
+      this.#memory!.commit(commits.map(commit => this.#atDestination(commit)))
+    ])
+    for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason
+  }
+
+  #atDestination<Key extends TopicPartition>(partition: Key): Key {
+    return { ...partition, topic: this.#catalog.destinationTopic(partition.topic) }
   }
 }
 

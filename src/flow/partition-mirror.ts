@@ -62,6 +62,8 @@ export class PartitionMirror {
     this.#flow = flow
     this.#assignment = assignment
     this.#progress = assignment.progress
+    // A partition that halts before it has resumed is behind all the same.
+    if (assignment.progress !== undefined) this.lag.acknowledged(assignment.progress.nextSourceOffset)
     this.#batchBytesMax = assignment.batchBytesMax
   }
 

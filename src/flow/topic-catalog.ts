@@ -69,6 +69,11 @@ export class TopicCatalog {
     )
   }
 
+  /** The destination's name for a source topic, whether it is there or not. */
+  destinationTopic(topic: string): string {
+    return this.#policy.destinationTopic(topic)
+  }
+
   get topics(): ReadonlyMap<string, CatalogTopic> {
     return this.#topics
   }
