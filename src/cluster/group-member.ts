@@ -145,9 +145,9 @@ export class GroupMember {
     if (offsets.length === 0) return
     const { promise, resolve, reject } = Promise.withResolvers<void>()
     this.#commits.push(error => {
+      if (error) return reject(this.#error('committing progress', error))
       this.#isCoordinatorSilent = false
-      if (error) reject(this.#error('committing progress', error))
-      else resolve()
+      resolve()
     })
     this.#consumer.commit([...offsets] as kafka.TopicPartitionOffset[])
     const giveUp = () => {

@@ -111,7 +111,9 @@ export class FlowControl {
     this.#stopping.abort()
     // What asks a cluster that does not answer has nothing left to do: closing the connections ends it.
     await Promise.race([this.#running, pause(WIND_UP_MS)])
-    await Promise.all([this.#member?.close(), this.#memory?.close()])
+    // The hand-over in the first one commits through the second.
+    await this.#member?.close()
+    await this.#memory?.close()
     await Promise.all([
       this.#source.close(),
       this.#destination.close(),
