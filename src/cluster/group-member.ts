@@ -7,7 +7,7 @@ import kafka from '@confluentinc/kafka-javascript'
 import type { ClusterConfig } from '../config/types.ts'
 import { librdkafkaOptions } from './client-options.ts'
 import { ClusterError } from './errors.ts'
-import type { TopicPartition } from './offsets.ts'
+import { partitionKey, type TopicPartition } from './offsets.ts'
 
 /** Progress of one partition as the group keeps it. */
 export interface CommittedOffset extends TopicPartition {
@@ -197,7 +197,7 @@ export class GroupMember {
   #assign(partitions: TopicPartition[]): void {
     this.#consumer.incrementalAssign(partitions)
     if (partitions.length > 0) this.#consumer.pause(partitions as kafka.TopicPartition[])
-    for (const partition of partitions) this.#owned.set(keyOf(partition), partition)
+    for (const partition of partitions) this.#owned.set(partitionKey(partition), partition)
     this.#options.listener.assigned(partitions)
   }
 
@@ -206,7 +206,7 @@ export class GroupMember {
     try {
       await this.#options.listener.revoked(partitions, isLost)
     } finally {
-      for (const partition of partitions) this.#owned.delete(keyOf(partition))
+      for (const partition of partitions) this.#owned.delete(partitionKey(partition))
       this.#consumer.incrementalUnassign(partitions)
       if (this.#owned.size === 0) this.#whenEmpty?.()
     }
@@ -218,10 +218,6 @@ export class GroupMember {
     const text = `${cluster.alias}: ${doing} in group ${groupId}: ${message ?? String(error)}`
     return new ClusterError(`LIBRDKAFKA_${code ?? 'UNKNOWN'}`, text, true, { cause: error })
   }
-}
-
-function keyOf({ topic, partition }: TopicPartition): string {
-  return `${partition}/${topic}`
 }
 
 /** Waits for the promise, but no longer than this. */

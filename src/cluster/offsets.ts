@@ -11,6 +11,11 @@ export interface TopicPartition {
   readonly partition: number
 }
 
+/** A topic partition as the key of a map; no two have the same, for a partition number holds no slash. */
+export function partitionKey({ topic, partition }: TopicPartition): string {
+  return `${partition}/${topic}`
+}
+
 /** A partition's offset, or the error its leader gave in place of one. */
 export interface ListedOffset extends TopicPartition {
   readonly offset: number

@@ -8,7 +8,7 @@
  */
 import { Cluster } from '../cluster/cluster.ts'
 import { type CommittedOffset, GroupMember } from '../cluster/group-member.ts'
-import type { TopicPartition } from '../cluster/offsets.ts'
+import { partitionKey, type TopicPartition } from '../cluster/offsets.ts'
 import { Backoff, pause } from '../cluster/retry.ts'
 import { TopicAdmin } from '../cluster/topic-admin.ts'
 import type { ClusterConfig, Config, FlowConfig } from '../config/types.ts'
@@ -224,13 +224,13 @@ export class FlowControl {
       this.#member!.committed(known),
       this.#memory!.committed(known.map(partition => this.#atDestination(partition)))
     ])
-    const progress = new Map(committed.map(commit => [keyOf(commit), fromCommit(commit)]))
-    const memory = new Map(remembered.map(commit => [keyOf(commit), fromCommit(commit)]))
+    const progress = new Map(committed.map(commit => [partitionKey(commit), fromCommit(commit)]))
+    const memory = new Map(remembered.map(commit => [partitionKey(commit), fromCommit(commit)]))
     const assignments: Assignment[] = []
     for (const key of known) {
       if (!this.#ledger.owns(key)) continue
       const { destinationTopic, batchBytesMax } = this.#catalog.topics.get(key.topic)!
-      const last = progress.get(keyOf(key)) ?? memory.get(keyOf(this.#atDestination(key)))
+      const last = progress.get(partitionKey(key)) ?? memory.get(partitionKey(this.#atDestination(key)))
       assignments.push({ ...key, destinationTopic, batchBytesMax, progress: last })
     }
     this.#options.dataPlane.assign(this.#options.index, assignments.map(plain))
@@ -300,10 +300,6 @@ export class FlowControl {
 function plain(assignment: Assignment): Assignment {
   const { topic, partition, destinationTopic, batchBytesMax, progress } = assignment
   return { topic, partition, destinationTopic, batchBytesMax, progress }
-}
-
-function keyOf({ topic, partition }: TopicPartition): string {
-  return `${partition}/${topic}`
 }
 
 function messageOf(error: unknown): string {

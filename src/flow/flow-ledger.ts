@@ -1,4 +1,4 @@
-import type { TopicPartition } from '../cluster/offsets.ts'
+import { partitionKey, type TopicPartition } from '../cluster/offsets.ts'
 import type { FlowConfig } from '../config/types.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import type { FlowStatus, PartitionStatus } from '../observe/status.ts'
@@ -30,21 +30,21 @@ export class FlowLedger {
 
   own(partitions: readonly TopicPartition[]): void {
     for (const { topic, partition } of partitions) {
-      this.#owned.set(keyOf({ topic, partition }), { topic, partition, report: undefined })
+      this.#owned.set(partitionKey({ topic, partition }), { topic, partition, report: undefined })
     }
   }
 
   owns(partition: TopicPartition): boolean {
-    return this.#owned.has(keyOf(partition))
+    return this.#owned.has(partitionKey(partition))
   }
 
   disown(partitions: readonly TopicPartition[]): void {
-    for (const partition of partitions) this.#owned.delete(keyOf(partition))
+    for (const partition of partitions) this.#owned.delete(partitionKey(partition))
   }
 
   /** Their progress is not ours to commit any more. */
   forget(partitions: readonly TopicPartition[]): void {
-    for (const partition of partitions) if (!this.owns(partition)) this.#uncommitted.delete(keyOf(partition))
+    for (const partition of partitions) if (!this.owns(partition)) this.#uncommitted.delete(partitionKey(partition))
   }
 
   receive(report: FlowReport, nowMs: number): void {
@@ -78,7 +78,7 @@ export class FlowLedger {
   /** A commit failed: what has not moved on since is due again. */
   putBack(uncommitted: readonly Uncommitted[]): void {
     for (const entry of uncommitted) {
-      const key = keyOf(entry)
+      const key = partitionKey(entry)
       if (this.#owned.has(key) && !this.#uncommitted.has(key)) this.#uncommitted.set(key, entry)
     }
   }
@@ -104,7 +104,7 @@ export class FlowLedger {
   }
 
   #note(report: PartitionReport): void {
-    const key = keyOf(report)
+    const key = partitionKey(report)
     const owned = this.#owned.get(key)
     if (owned === undefined) return
     const before = owned.report?.progress
@@ -153,8 +153,4 @@ function maxKnown(values: readonly (number | null)[]): number | null {
     if (value > max) max = value
   }
   return max
-}
-
-function keyOf({ topic, partition }: TopicPartition): string {
-  return `${partition}/${topic}`
 }

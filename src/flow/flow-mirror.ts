@@ -1,5 +1,5 @@
 import { Cluster } from '../cluster/cluster.ts'
-import { LATEST, listOffsets } from '../cluster/offsets.ts'
+import { LATEST, listOffsets, partitionKey } from '../cluster/offsets.ts'
 import type { Config, FlowConfig } from '../config/types.ts'
 import { Dispatcher } from '../destination/dispatcher.ts'
 import { Fence } from '../destination/fence.ts'
@@ -79,7 +79,7 @@ export class FlowMirror {
     const { source, destination } = this.#context
     const mirrors = assignments.map(assignment => new PartitionMirror(this.#context, assignment))
     for (const mirror of mirrors) {
-      const key = keyOf(mirror)
+      const key = partitionKey(mirror)
       // Never two of one partition: the group hands a partition out again only after it was revoked.
       void this.#partitions.get(key)?.release(0)
       this.#partitions.set(key, mirror)
@@ -98,7 +98,7 @@ export class FlowMirror {
   ): Promise<(PartitionKey & { progress: Progress | undefined })[]> {
     return Promise.all(
       partitions.map(async ({ topic, partition }) => {
-        const key = keyOf({ topic, partition })
+        const key = partitionKey({ topic, partition })
         const mirror = this.#partitions.get(key)
         const progress = await mirror?.release(drainMs)
         if (this.#partitions.get(key) === mirror) this.#partitions.delete(key)
@@ -156,7 +156,7 @@ export class FlowMirror {
       const listed = await listOffsets(this.#context.source, silent, LATEST, 'read_committed')
       const nowMs = performance.now()
       for (const { topic, partition, offset, error } of listed) {
-        if (error === 'NONE') this.#partitions.get(keyOf({ topic, partition }))?.lag.sourceEndSeen(offset, nowMs)
+        if (error === 'NONE') this.#partitions.get(partitionKey({ topic, partition }))?.lag.sourceEndSeen(offset, nowMs)
         else void this.#context.source.refreshTogether(topic)
       }
     } finally {
@@ -171,8 +171,4 @@ export class FlowMirror {
     this.#retryLoggedAtMs.set(operation, nowMs)
     this.#context.log('warn', `${operation} failed, trying again`, { operation, error })
   }
-}
-
-function keyOf({ topic, partition }: PartitionKey): string {
-  return `${partition}/${topic}`
 }

@@ -10,7 +10,7 @@
 import { Cluster } from '../cluster/cluster.ts'
 import { ClusterError } from '../cluster/errors.ts'
 import { type GroupState, readGroup } from '../cluster/group-state.ts'
-import type { TopicPartition } from '../cluster/offsets.ts'
+import { partitionKey } from '../cluster/offsets.ts'
 import type { ClusterConfig, Config, FlowConfig } from '../config/types.ts'
 import type { DestinationEnd } from '../destination/find-end.ts'
 import type { Progress } from '../flow/messages.ts'
@@ -182,7 +182,7 @@ export class FlowObserver implements AsyncDisposable {
     logEndOffset: number,
     seenEnds: Map<string, SeenEnd>
   ): Promise<Asked<DestinationEnd | undefined>> {
-    const key = keyOf(pair)
+    const key = partitionKey(pair)
     const destinationTopicId = this.#destination.topic(pair.destinationTopic)?.topicId ?? ''
     const before = this.#seenEnds.get(key)
     const seen = before?.destinationTopicId === destinationTopicId ? before : undefined
@@ -271,8 +271,4 @@ function cannotBeReached({ alias, bootstrapServers }: ClusterConfig, reason: str
 /** Idle partitions, most of them, need no reading: their progress was committed long ago. */
 function isAllThere(committed: Progress | undefined, source: SourceFacts | undefined): boolean {
   return committed !== undefined && source !== undefined && committed.nextSourceOffset >= source.lastStableOffset
-}
-
-function keyOf({ topic, partition }: TopicPartition): string {
-  return `${partition}/${topic}`
 }

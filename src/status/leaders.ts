@@ -1,6 +1,6 @@
 import type { Cluster } from '../cluster/cluster.ts'
 import { ClusterError } from '../cluster/errors.ts'
-import { type Isolation, listOffsets, type TopicPartition } from '../cluster/offsets.ts'
+import { type Isolation, listOffsets, partitionKey, type TopicPartition } from '../cluster/offsets.ts'
 import { RecordsError } from '../records/errors.ts'
 
 /** The answer to a question about one partition, or why there is none. */
@@ -28,9 +28,9 @@ export class Leaders {
   ): Promise<readonly Asked<number>[]> {
     const asked = partitions.filter(partition => this.#goneCode(partition) === undefined)
     const listed = await listOffsets(this.#cluster, asked, timestamp, isolation)
-    const found = new Map(listed.map(offset => [keyOf(offset), offset]))
+    const found = new Map(listed.map(offset => [partitionKey(offset), offset]))
     return partitions.map(partition => {
-      const answer = found.get(keyOf(partition))
+      const answer = found.get(partitionKey(partition))
       if (answer === undefined) {
         return { trouble: this.#say(partition, this.#goneCode(partition) ?? 'the answer leaves it out') }
       }
@@ -68,8 +68,4 @@ export class Leaders {
     const where = leader === undefined ? '' : ` (broker ${leader.nodeId})`
     return `${this.#cluster.alias}${where} does not tell about ${topic}-${partition}: ${code}`
   }
-}
-
-function keyOf({ topic, partition }: TopicPartition): string {
-  return `${partition}/${topic}`
 }

@@ -1,7 +1,7 @@
 import type { Cluster } from '../cluster/cluster.ts'
 import { ClusterError } from '../cluster/errors.ts'
 import type { GroupState } from '../cluster/group-state.ts'
-import { EARLIEST, LATEST, type TopicPartition } from '../cluster/offsets.ts'
+import { EARLIEST, LATEST, partitionKey, type TopicPartition } from '../cluster/offsets.ts'
 import type { ReadRange } from '../cluster/record-reader.ts'
 import { type DestinationEnd, findEnd } from '../destination/find-end.ts'
 import type { Progress } from '../flow/messages.ts'
@@ -47,12 +47,12 @@ export class Look {
     this.#destinationLeaders = new Leaders(destination)
     this.isGroupKnown = group !== undefined
     this.groupTrouble = this.isGroupKnown ? undefined : `${source.alias} does not tell what was committed`
-    this.#committed = new Map(group?.committed.map(commit => [keyOf(commit), fromCommit(commit)]))
+    this.#committed = new Map(group?.committed.map(commit => [partitionKey(commit), fromCommit(commit)]))
     this.#signal = signal
   }
 
   committed(partition: TopicPartition): Progress | undefined {
-    return this.#committed.get(keyOf(partition))
+    return this.#committed.get(partitionKey(partition))
   }
 
   async listSource(pairs: readonly PartitionPair[]): Promise<Asked<SourceFacts>[]> {
@@ -139,8 +139,4 @@ function notThere({ alias }: Cluster): string {
 
 function copyOf({ destinationTopic, partition }: PartitionPair): TopicPartition {
   return { topic: destinationTopic, partition }
-}
-
-function keyOf({ topic, partition }: TopicPartition): string {
-  return `${partition}/${topic}`
 }
