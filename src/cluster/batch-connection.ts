@@ -4,13 +4,14 @@
  *
  * Its `send` would do, but it joins a request's parts into a fresh buffer and leaves an answer as a list of chunks to
  * be joined: two copies and two megabytes of garbage for each megabyte mirrored. Here a request's parts go to the
- * kernel as they are (one writev), and an answer's chunks go straight into one reused buffer.
+ * kernel as they are (one writev), and the kernel writes an answer straight into one reused buffer.
  */
 import type { Socket } from 'node:net'
 import type { Connection } from '@platformatic/kafka'
 import type { ClusterConfig } from '../config/types.ts'
 import type { BufferPool } from '../records/buffer-pool.ts'
 import { type ApiVersion, closeQuietly, openConnection, type SupportedVersions } from './connection.ts'
+import { readDirectly } from './direct-read.ts'
 import { ClusterError } from './errors.ts'
 import { OverdueWatch } from './overdue-watch.ts'
 
@@ -27,6 +28,7 @@ interface Waiting {
 }
 
 const SIZE_BYTES = 4
+const STAGING_BYTES = 16 * 1024
 /** Correlation id and an empty tag buffer: the flexible response header. */
 const RESPONSE_HEADER_BYTES = 5
 /** No answer we ask for is near this; a size beyond it is not Kafka. */
@@ -50,6 +52,8 @@ export class BatchConnection {
   #frame: Buffer | undefined
   #frameBytes = 0
   #answerBytes = 0
+  /** Takes the beginnings of answers, and small ones whole. */
+  readonly #staging = Buffer.allocUnsafeSlow(STAGING_BYTES)
   readonly #size = Buffer.alloc(SIZE_BYTES)
   #sizeBytes = 0
 
@@ -83,7 +87,12 @@ export class BatchConnection {
     this.#pool = pool
     this.#watch = new OverdueWatch(address, failure => this.#fail(failure))
     this.#socket.removeAllListeners('data')
-    this.#socket.on('data', (chunk: Buffer) => this.#receive(chunk))
+    const isDirect = readDirectly(
+      this.#socket,
+      () => this.#readTarget(),
+      (bytes, target) => this.#filled(bytes, target)
+    )
+    if (!isDirect) this.#socket.on('data', (chunk: Buffer) => this.#receive(chunk))
     this.#socket.on('error', error => this.#fail(new ClusterError('UNREACHABLE', this.#text(error.message), true)))
     this.#socket.once('close', () => this.#fail(new ClusterError('UNREACHABLE', this.#text('connection closed'), true)))
   }
@@ -129,6 +138,20 @@ export class BatchConnection {
     header.write(this.#clientId, 14)
     header[header.length - 1] = 0
     return header
+  }
+
+  /** Where the socket writes what comes next: into the answer itself, once its size is known. */
+  #readTarget(): Buffer {
+    return this.#frame === undefined ? this.#staging : this.#frame.subarray(this.#frameBytes, this.#answerBytes)
+  }
+
+  #filled(bytes: number, target: Buffer): void {
+    if (target === this.#staging) {
+      this.#receive(target.subarray(0, bytes))
+      return
+    }
+    this.#frameBytes += bytes
+    if (this.#missingBytes === 0) this.#deliver()
   }
 
   #receive(chunk: Buffer): void {
