@@ -1,5 +1,5 @@
-import { constants, gunzipSync, gzipSync, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
-import { lz4Compress, lz4Decompress, snappyCompress, snappyDecompress } from '@platformatic/wasm-utils'
+import { runWasmCodec } from './wasm-codecs.ts'
+import { runZlibCodec } from './zlib-codecs.ts'
 
 /** Codec numbers as in a batch's attributes (Kafka's CompressionType). */
 export const Codec = { none: 0, gzip: 1, snappy: 2, lz4: 3, zstd: 4 } as const
@@ -15,37 +15,43 @@ export const DECOMPRESSED_BYTES_MAX = 256 * 1024 * 1024
 const XERIAL_MAGIC = Buffer.from([0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0x00])
 const XERIAL_HEADER_BYTES = 16
 
-/** Undoes the codec. Throws whatever the library throws when the bytes are not what the codec says. */
+/**
+ * Undoes the codec. Throws whatever the library throws when the bytes are not what the codec says.
+ * @returns a view into memory that the next call to `compress` or `decompress` in this thread uses again
+ */
 export function decompress(codec: Codec, compressed: Buffer): Buffer {
   switch (codec) {
     case Codec.none:
       return compressed
     case Codec.gzip:
-      return gunzipSync(compressed, { maxOutputLength: DECOMPRESSED_BYTES_MAX })
+      return runZlibCodec('gunzip', compressed, DECOMPRESSED_BYTES_MAX)
     case Codec.snappy:
       return decompressSnappy(compressed)
     case Codec.lz4:
       assertLz4Fits(compressed)
-      return lz4Decompress(compressed)
+      return runWasmCodec('lz4_decompress', compressed)
     case Codec.zstd:
-      return zstdDecompressSync(compressed, { maxOutputLength: DECOMPRESSED_BYTES_MAX })
+      return runZlibCodec('zstdDecompress', compressed, DECOMPRESSED_BYTES_MAX)
   }
 }
 
-/** Applies the codec at the level Kafka's own producer uses by default. */
+/**
+ * Applies the codec at the level Kafka's own producer uses by default.
+ * @returns as `decompress` does
+ */
 export function compress(codec: Codec, plain: Buffer): Buffer {
   switch (codec) {
     case Codec.none:
       return plain
     case Codec.gzip:
-      return gzipSync(plain)
+      return runZlibCodec('gzip', plain, Number.POSITIVE_INFINITY)
     case Codec.snappy:
       // Raw, unframed snappy: every consumer reads both forms, librdkafka writes this one.
-      return snappyCompress(plain)
+      return runWasmCodec('snappy_compress', plain)
     case Codec.lz4:
-      return lz4Compress(plain)
+      return runWasmCodec('lz4_compress', plain)
     case Codec.zstd:
-      return zstdCompressSync(plain, { params: { [constants.ZSTD_c_compressionLevel]: 3 } })
+      return runZlibCodec('zstdCompress', plain, Number.POSITIVE_INFINITY)
   }
 }
 
@@ -58,35 +64,57 @@ function decompressSnappy(compressed: Buffer): Buffer {
   const isXerial =
     compressed.length >= XERIAL_HEADER_BYTES &&
     compressed.compare(XERIAL_MAGIC, 0, XERIAL_MAGIC.length, 0, XERIAL_MAGIC.length) === 0
-  if (!isXerial) return decompressSnappyBlock(compressed)
-  const blocks: Buffer[] = []
-  let totalBytes = 0
+  return isXerial ? decompressXerial(compressed) : decompressSnappyBlock(compressed)
+}
+
+/** Kept from one batch to the next: the chunks' results stand in it one behind the other. */
+let joined = Buffer.alloc(0)
+const KEPT_JOINED_BYTES_MAX = 16 * 1024 * 1024
+
+function decompressXerial(framed: Buffer): Buffer {
+  const plainBytes = [...xerialChunks(framed)].reduce((sum, chunk) => sum + snappyPlainBytes(chunk), 0)
+  assertFits('snappy', plainBytes)
+  let into = joined
+  if (into.length < plainBytes) {
+    into = Buffer.allocUnsafeSlow(plainBytes)
+    if (plainBytes <= KEPT_JOINED_BYTES_MAX) joined = into
+  }
+  let at = 0
+  for (const chunk of xerialChunks(framed)) at += decompressSnappyBlock(chunk).copy(into, at)
+  return into.subarray(0, at)
+}
+
+function* xerialChunks(framed: Buffer): Generator<Buffer, void, undefined> {
   let at = XERIAL_HEADER_BYTES
-  while (at < compressed.length) {
-    if (at + 4 > compressed.length) throw new RangeError('a snappy chunk ends within its length')
-    const chunkBytes = compressed.readUInt32BE(at)
+  while (at < framed.length) {
+    if (at + 4 > framed.length) throw new RangeError('a snappy chunk ends within its length')
+    const chunkBytes = framed.readUInt32BE(at)
     at += 4
-    if (at + chunkBytes > compressed.length) throw new RangeError('a snappy chunk is longer than the batch')
-    const block = decompressSnappyBlock(compressed.subarray(at, at + chunkBytes))
-    totalBytes += block.length
-    if (totalBytes > DECOMPRESSED_BYTES_MAX)
-      throw new RangeError(`snappy data expands beyond ${DECOMPRESSED_BYTES_MAX} bytes`)
-    blocks.push(block)
+    if (at + chunkBytes > framed.length) throw new RangeError('a snappy chunk is longer than the batch')
+    yield framed.subarray(at, at + chunkBytes)
     at += chunkBytes
   }
-  return blocks.length === 1 ? blocks[0]! : Buffer.concat(blocks, totalBytes)
+}
+
+function decompressSnappyBlock(block: Buffer): Buffer {
+  assertFits('snappy', snappyPlainBytes(block))
+  return runWasmCodec('snappy_decompress', block)
 }
 
 /** A snappy block starts with its plain length as a little-endian base-128 number: look before allocating. */
-function decompressSnappyBlock(block: Buffer): Buffer {
+function snappyPlainBytes(block: Buffer): number {
   let plainBytes = 0
   for (let i = 0, scale = 1; i < 5 && i < block.length; i++, scale *= 128) {
     plainBytes += (block[i]! & 0x7f) * scale
     if (block[i]! < 0x80) break
   }
-  if (plainBytes > DECOMPRESSED_BYTES_MAX)
-    throw new RangeError(`snappy data expands beyond ${DECOMPRESSED_BYTES_MAX} bytes`)
-  return snappyDecompress(block)
+  return plainBytes
+}
+
+function assertFits(codec: string, plainBytes: number): void {
+  if (plainBytes > DECOMPRESSED_BYTES_MAX) {
+    throw new RangeError(`${codec} data expands beyond ${DECOMPRESSED_BYTES_MAX} bytes`)
+  }
 }
 
 /** Bytes that one byte of an LZ4 block can stand for at most. */
@@ -110,9 +138,7 @@ function assertLz4Fits(frame: Buffer): void {
     if (size === 0) return
     const blockBytes = size % LZ4_UNCOMPRESSED_BIT
     plainBytesMax += Math.min(blockMaxBytes, size >= LZ4_UNCOMPRESSED_BIT ? blockBytes : blockBytes * LZ4_RATIO_MAX)
-    if (plainBytesMax > DECOMPRESSED_BYTES_MAX) {
-      throw new RangeError(`lz4 data expands beyond ${DECOMPRESSED_BYTES_MAX} bytes`)
-    }
+    assertFits('lz4', plainBytesMax)
     at += 4 + blockBytes + blockChecksumBytes
   }
 }

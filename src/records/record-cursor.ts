@@ -18,7 +18,7 @@ export class RecordCursor {
   #index = 0
   #at: number
 
-  /** Holds the records, decompressed; the positions below point into it. */
+  /** Holds the records, decompressed; the positions below point into it. Of a compressed batch it is gone with the next one. */
   readonly bytes: Buffer
   offset = -1
   /** Meaningless under log append time. */
