@@ -6,8 +6,7 @@ import kafka from '@confluentinc/kafka-javascript'
 import type { CopyOrder } from './contender.ts'
 
 const RECORDS_PER_CALL = 1_000
-/** The queue is full, or the producer has not heard of the new topic yet. */
-const NOT_NOW = new Set([kafka.CODES.ERRORS.ERR__QUEUE_FULL, kafka.CODES.ERRORS.ERR__UNKNOWN_PARTITION])
+const QUEUE_FULL = kafka.CODES.ERRORS.ERR__QUEUE_FULL
 
 const order = JSON.parse(process.argv[2]!) as CopyOrder
 const copy = `${order.alias}.${order.topics}`
@@ -34,13 +33,10 @@ const producer = new kafka.Producer(
 
 await connected(producer)
 await connected(consumer)
-const { topics } = await callback<kafka.Metadata>(done => consumer.getMetadata({ topic: order.topics, timeout: 10_000 }, done))
+const { topics } = await metadataOf(consumer, order.topics)
+const partitions = topics.find(({ name }) => name === order.topics)!.partitions.length
 await callback(done =>
-  admin.createTopic(
-    { topic: copy, num_partitions: topics[0]!.partitions.length, replication_factor: -1 } as kafka.NewTopic,
-    10_000,
-    done
-  )
+  admin.createTopic({ topic: copy, num_partitions: partitions, replication_factor: -1 } as kafka.NewTopic, 10_000, done)
 )
 producer.setPollInterval(10)
 consumer.subscribe([order.topics])
@@ -49,18 +45,31 @@ for (;;) {
   for (const message of messages) await copyRecord(message)
 }
 
-async function copyRecord({ topic, partition, offset, key, value, timestamp, headers = [] }: kafka.Message): Promise<void> {
+async function copyRecord({
+  topic,
+  partition,
+  offset,
+  key,
+  value,
+  timestamp,
+  headers = []
+}: kafka.Message): Promise<void> {
   const withOrigin = [...headers, { 'farlog.origin': `${order.alias}/${topic}/${partition}/${offset}` }]
   for (;;) {
     try {
       producer.produce(copy, partition, value, key ?? null, timestamp ?? null, undefined, withOrigin)
       return
     } catch (error) {
-      if (!NOT_NOW.has((error as { code: number }).code)) throw error
+      const { code } = error as { code: number }
+      if (code !== QUEUE_FULL) throw error
       producer.poll()
       await new Promise(resolve => setTimeout(resolve, 1))
     }
   }
+}
+
+function metadataOf(client: kafka.Producer | kafka.KafkaConsumer, topic: string): Promise<kafka.Metadata> {
+  return callback(done => client.getMetadata({ topic, timeout: 10_000 }, done))
 }
 
 function connected(client: kafka.Producer | kafka.KafkaConsumer): Promise<unknown> {

@@ -89,7 +89,12 @@ function jsonDocuments(count: number): string[] {
       orderId: `${hex(8)}-${hex(4)}-${hex(4)}-${hex(12)}`,
       sequence: index,
       createdAt: `2026-0${1 + Math.floor(random() * 9)}-1${digits(1)}T1${digits(1)}:2${digits(1)}:3${digits(1)}.${digits(3)}Z`,
-      customer: { id: digits(9), country: pick(COUNTRIES), email: `${pick(NAMES)}.${hex(6)}@example.com`, tier: pick(TIERS) },
+      customer: {
+        id: digits(9),
+        country: pick(COUNTRIES),
+        email: `${pick(NAMES)}.${hex(6)}@example.com`,
+        tier: pick(TIERS)
+      },
       items: Array.from({ length: 3 }, () => ({
         sku: `SKU-${digits(7)}`,
         name: `${pick(NAMES)} ${pick(THINGS)}`,
@@ -105,7 +110,20 @@ function jsonDocuments(count: number): string[] {
 
 const COUNTRIES = ['DE', 'FR', 'NL', 'SE', 'PL', 'ES', 'IT', 'PT', 'AT', 'DK']
 const TIERS = ['basic', 'silver', 'gold']
-const NAMES = ['amber', 'birch', 'cedar', 'dune', 'ember', 'fjord', 'grove', 'harbor', 'iris', 'juniper', 'karst', 'lagoon']
+const NAMES = [
+  'amber',
+  'birch',
+  'cedar',
+  'dune',
+  'ember',
+  'fjord',
+  'grove',
+  'harbor',
+  'iris',
+  'juniper',
+  'karst',
+  'lagoon'
+]
 const THINGS = ['lamp', 'chair', 'table', 'bottle', 'jacket', 'notebook', 'backpack', 'kettle', 'blanket', 'speaker']
 
 /** The same numbers in every run, so that every run copies the same documents (mulberry32). */

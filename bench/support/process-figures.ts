@@ -7,7 +7,9 @@ let ticksPerSecond: number | undefined
 export function cpuSeconds(pid: number): number {
   ticksPerSecond ??= Number(execFileSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }))
   // The command's name stands in parentheses and may hold spaces; everything behind it is numbers.
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').replace(/^.*\) /s, '').split(' ')
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    .replace(/^.*\) /s, '')
+    .split(' ')
   const USER = 11
   const SYSTEM = 12
   return (Number(fields[USER]) + Number(fields[SYSTEM])) / ticksPerSecond

@@ -6,7 +6,7 @@ import {
   type WriteFailure,
   type WriterListener
 } from '../destination/partition-writer.ts'
-import { batchesIn } from '../records/batch.ts'
+import { lastBatchIn } from '../records/batch.ts'
 import { Rewriter } from '../rewrite/rewriter.ts'
 import type { FetchTarget } from '../source/source-reader.ts'
 import type { FlowContext } from './flow-context.ts'
@@ -129,9 +129,10 @@ export class Attempt implements FetchTarget, WriterListener {
     }
     this.#unprocessedBytes += fetched.records.length
     try {
-      for (const batch of batchesIn(fetched.records)) {
-        this.fetchOffset = Math.max(this.fetchOffset, batch.lastOffset + 1)
-        this.lastFetchedEpoch = batch.leaderEpoch
+      const last = lastBatchIn(fetched.records)
+      if (last !== undefined) {
+        this.fetchOffset = Math.max(this.fetchOffset, last.lastOffset + 1)
+        this.lastFetchedEpoch = last.leaderEpoch
       }
     } catch {
       // `process` meets the same bytes and says what is wrong with them, after what comes before them.

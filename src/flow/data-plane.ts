@@ -37,7 +37,7 @@ export class DataPlane {
       const thread = new Worker(new URL('./data-plane-thread.ts', import.meta.url), {
         workerData: { clientId },
         name: `data-plane-${index}`,
-        resourceLimits: { maxYoungGenerationSizeMb: 64 }
+        resourceLimits: { maxYoungGenerationSizeMb: 16 }
       })
       thread.on('message', (message: FromThread) => this.#receive(index, message))
       thread.on('error', onCrash)

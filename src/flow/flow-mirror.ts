@@ -14,7 +14,7 @@ import { Permits } from './permits.ts'
 
 /** What all partitions of a flow may hold, fetched and not acknowledged, before fetching stops. */
 const BUFFERED_BYTES_MAX = 64 * 1024 * 1024
-const POOL_RETAINED_BYTES_MAX = 64 * 1024 * 1024
+const POOL_RETAINED_BYTES_MAX = 32 * 1024 * 1024
 const ESTABLISHING_MAX = 64
 /** How often the source's end is asked for where no fetch tells it. */
 const SOURCE_END_INTERVAL_MS = 1_000

@@ -63,40 +63,32 @@ export function writeInt64(bytes: Buffer, value: number, at: number): void {
   bytes.writeUInt32BE(value - high * TWO_POW_32, at + 4)
 }
 
-/** One batch in a buffer that holds many: reads fields in place, copies nothing. */
+/** One batch in a buffer that holds many: copies nothing. What is asked for several times per batch is read once. */
 export class BatchView {
   readonly bytes: Buffer
   /** Where this batch starts in `bytes`. */
   readonly start: number
   /** Where the next one starts. */
   readonly end: number
+  readonly magic: number
+  readonly baseOffset: number
+  readonly lastOffset: number
+  readonly #attributes: number
 
   constructor(bytes: Buffer, start: number, end: number) {
     this.bytes = bytes
     this.start = start
     this.end = end
-  }
-
-  get baseOffset(): number {
-    return readInt64(this.bytes, this.start + OFFSET_BASE_OFFSET)
+    this.magic = bytes.readInt8(start + OFFSET_MAGIC)
+    this.baseOffset = readInt64(bytes, start + OFFSET_BASE_OFFSET)
+    // Magic 0 and 1 wrap one message (or a compressed set, whose outer offset is the last inner one).
+    const isOld = this.magic < MAGIC
+    this.lastOffset = isOld ? this.baseOffset : this.baseOffset + bytes.readInt32BE(start + OFFSET_LAST_OFFSET_DELTA)
+    this.#attributes = isOld ? 0 : bytes.readInt16BE(start + OFFSET_ATTRIBUTES)
   }
 
   get leaderEpoch(): number {
     return this.bytes.readInt32BE(this.start + OFFSET_LEADER_EPOCH)
-  }
-
-  get magic(): number {
-    return this.bytes.readInt8(this.start + OFFSET_MAGIC)
-  }
-
-  get lastOffset(): number {
-    // Magic 0 and 1 wrap one message (or a compressed set, whose outer offset is the last inner one).
-    if (this.magic < MAGIC) return this.baseOffset
-    return this.baseOffset + this.bytes.readInt32BE(this.start + OFFSET_LAST_OFFSET_DELTA)
-  }
-
-  get #attributes(): number {
-    return this.bytes.readInt16BE(this.start + OFFSET_ATTRIBUTES)
   }
 
   /** @throws RecordsError `UNKNOWN_CODEC` */
@@ -175,21 +167,39 @@ export class BatchView {
  * (Kafka's FileRecords sends slices): a cut batch is left out, the next fetch brings it whole.
  */
 export function* batchesIn(bytes: Buffer): Generator<BatchView, void, undefined> {
-  let start = 0
-  // Up to and with the magic, which is in the same place in every format and decides how much there must be.
-  while (start + OFFSET_MAGIC < bytes.length) {
-    const batchLength = bytes.readInt32BE(start + OFFSET_BATCH_LENGTH)
-    const isOld = bytes.readInt8(start + OFFSET_MAGIC) < MAGIC
-    const smallest = isOld ? OLD_MESSAGE_BYTES_MIN : BATCH_OVERHEAD_BYTES - LOG_OVERHEAD_BYTES
-    if (batchLength < smallest) {
-      const offset = readInt64(bytes, start)
-      throw new RecordsError('MALFORMED_BATCH', `the batch at offset ${offset} claims ${batchLength} bytes`, offset)
-    }
-    const end = start + LOG_OVERHEAD_BYTES + batchLength
-    if (end > bytes.length) return
+  for (let start = 0; ; ) {
+    const end = batchEnd(bytes, start)
+    if (end === undefined) return
     yield new BatchView(bytes, start, end)
     start = end
   }
+}
+
+/** The last of `batchesIn`, found by the batches' lengths alone; `undefined` where there is no whole one. */
+export function lastBatchIn(bytes: Buffer): BatchView | undefined {
+  let start = 0
+  let lastStart = -1
+  for (;;) {
+    const end = batchEnd(bytes, start)
+    if (end === undefined) return lastStart < 0 ? undefined : new BatchView(bytes, lastStart, start)
+    lastStart = start
+    start = end
+  }
+}
+
+/** Where the batch that starts here ends; `undefined` where the bytes end first. */
+function batchEnd(bytes: Buffer, start: number): number | undefined {
+  // Up to and with the magic, which is in the same place in every format and decides how much there must be.
+  if (start + OFFSET_MAGIC >= bytes.length) return undefined
+  const batchLength = bytes.readInt32BE(start + OFFSET_BATCH_LENGTH)
+  const isOld = bytes.readInt8(start + OFFSET_MAGIC) < MAGIC
+  const smallest = isOld ? OLD_MESSAGE_BYTES_MIN : BATCH_OVERHEAD_BYTES - LOG_OVERHEAD_BYTES
+  if (batchLength < smallest) {
+    const offset = readInt64(bytes, start)
+    throw new RecordsError('MALFORMED_BATCH', `the batch at offset ${offset} claims ${batchLength} bytes`, offset)
+  }
+  const end = start + LOG_OVERHEAD_BYTES + batchLength
+  return end > bytes.length ? undefined : end
 }
 
 function hex(value: number): string {

@@ -36,7 +36,7 @@ export function decompress(codec: Codec, compressed: Buffer): Buffer {
 }
 
 /**
- * Applies the codec at the level Kafka's own producer uses by default.
+ * Applies the codec: gzip at its usual level, zstd at its quickest of Kafka's.
  * @returns as `decompress` does
  */
 export function compress(codec: Codec, plain: Buffer): Buffer {

@@ -19,7 +19,7 @@ import { sizeOfVarint, sizeOfVarlong, writeVarint, writeVarlong } from './varint
 /** The header to append: same key and same value for every record but for the source offset the value ends in. */
 export interface OffsetHeader {
   /** The encoded header for this offset: key length, key, value length, value. Valid until the next call. */
-  encode(sourceOffset: number): Uint8Array
+  encode(sourceOffset: number): Buffer
 }
 
 /** Where spliced records go; asked for a builder whenever the last one can't take the next record. */
@@ -109,12 +109,12 @@ export function spliceBatch(batch: BatchView, options: SpliceOptions, sink: Batc
 /** The most that length (5), attributes (1), timestamp delta (10), offset delta (5) and header count (5) take. */
 const FRAMING_BYTES_MAX = 26
 
-function copy(from: Uint8Array, start: number, end: number, into: Buffer, at: number): number {
+function copy(from: Buffer, start: number, end: number, into: Buffer, at: number): number {
   const length = end - start
   if (length < BULK_COPY_BYTES) {
     for (let i = start; i < end; i++) into[at++] = from[i]!
     return at
   }
-  into.set(from.subarray(start, end), at)
-  return at + length
+  // Not `set` of a `subarray`: that is an object for each copy.
+  return at + from.copy(into, at, start, end)
 }

@@ -1,5 +1,5 @@
 /**
- * gzip and zstd by Node's zlib, with one stream for each kind that is reset and used again, and the result in one
+ * gzip and zstd by Node's zlib, with one stream for each kind that is used again and again, and the result in one
  * buffer that is used again too.
  *
  * zlib's own functions for whole buffers set a stream up for each call (a megabyte of tables for zstd) and gather the
@@ -40,27 +40,40 @@ interface Inside {
   readonly _writeState?: Uint32Array
 }
 
-/** Kafka's own producer has this level unless told otherwise. */
-const ZSTD_OPTIONS = { params: { [constants.ZSTD_c_compressionLevel]: 3 } }
+/**
+ * Kafka's own producer has level 3 unless told otherwise. Level 1 takes two thirds of its time, and a mirror compresses
+ * in large batches, where it comes to nearly the same size (`bench/NOTES.md`).
+ */
+const ZSTD_OPTIONS = { params: { [constants.ZSTD_c_compressionLevel]: 1 } }
 const OUTPUT_BYTES_FIRST = 256 * 1024
 /** A result larger than this has a buffer of its own, which is not kept. */
 const KEPT_OUTPUT_BYTES_MAX = 16 * 1024 * 1024
 
 const KINDS = {
-  gzip: { create: createGzip, finish: constants.Z_FINISH, whole: (input: Uint8Array) => gzipSync(input) },
+  gzip: {
+    create: createGzip,
+    finish: constants.Z_FINISH,
+    mustReset: true,
+    whole: (input: Uint8Array) => gzipSync(input)
+  },
   gunzip: {
     create: createGunzip,
     finish: constants.Z_FINISH,
+    mustReset: true,
     whole: (input: Uint8Array, maxOutputLength: number) => gunzipSync(input, { maxOutputLength })
   },
   zstdCompress: {
     create: () => createZstdCompress(ZSTD_OPTIONS),
     finish: constants.ZSTD_e_end,
+    // A frame's end is the next one's beginning; and a reset would forget the level (Node's ZstdCompressContext).
+    mustReset: false,
     whole: (input: Uint8Array) => zstdCompressSync(input, ZSTD_OPTIONS)
   },
   zstdDecompress: {
     create: createZstdDecompress,
     finish: constants.ZSTD_e_end,
+    // A frame's end is the next one's beginning; and a reset would forget the level (Node's ZstdCompressContext).
+    mustReset: false,
     whole: (input: Uint8Array, maxOutputLength: number) => zstdDecompressSync(input, { maxOutputLength })
   }
 } as const
@@ -73,10 +86,10 @@ const streams = new Map<ZlibCodec, ReusedStream>()
  * @throws what zlib says where the bytes are not what the codec makes, or a RangeError where the result is larger
  */
 export function runZlibCodec(codec: ZlibCodec, input: Uint8Array, outputBytesMax: number): Buffer {
-  const { create, finish, whole } = KINDS[codec]
+  const { create, finish, mustReset, whole } = KINDS[codec]
   let stream = streams.get(codec)
   if (stream === undefined) {
-    stream = new ReusedStream(create() as unknown as Inside, finish)
+    stream = new ReusedStream(create() as unknown as Inside, finish, mustReset)
     streams.set(codec, stream)
   }
   if (!stream.isUsable) return whole(input, outputBytesMax)
@@ -91,12 +104,14 @@ export function runZlibCodec(codec: ZlibCodec, input: Uint8Array, outputBytesMax
 class ReusedStream {
   readonly #inside: Inside
   readonly #finish: number
+  readonly #mustReset: boolean
   #output = Buffer.allocUnsafeSlow(OUTPUT_BYTES_FIRST)
   #failure: Error | undefined
 
-  constructor(inside: Inside, finish: number) {
+  constructor(inside: Inside, finish: number, mustReset: boolean) {
     this.#inside = inside
     this.#finish = finish
+    this.#mustReset = mustReset
     if (!this.isUsable) return
     inside._handle!.onerror = (message, errno, code) => {
       this.#failure = Object.assign(new Error(message), { errno, code })
@@ -105,9 +120,7 @@ class ReusedStream {
 
   get isUsable(): boolean {
     const { _handle: handle, _writeState: state } = this.#inside
-    return (
-      typeof handle?.writeSync === 'function' && typeof handle.reset === 'function' && state instanceof Uint32Array
-    )
+    return typeof handle?.writeSync === 'function' && typeof handle.reset === 'function' && state instanceof Uint32Array
   }
 
   run(input: Uint8Array, outputBytesMax: number): Buffer {
@@ -115,7 +128,7 @@ class ReusedStream {
     const [ROOM_LEFT, INPUT_LEFT] = [0, 1]
     const state = this.#inside._writeState!
     if (this.#output.length > KEPT_OUTPUT_BYTES_MAX) this.#output = Buffer.allocUnsafeSlow(OUTPUT_BYTES_FIRST)
-    handle.reset!()
+    if (this.#mustReset) handle.reset!()
     let taken = 0
     let written = 0
     for (;;) {

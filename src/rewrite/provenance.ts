@@ -27,7 +27,7 @@ export class ProvenanceHeader {
   #offset = 0
   #digitsStart = 0
   #end = 0
-  #encoded: Uint8Array
+  #encoded: Buffer
 
   constructor(sourceAlias: string, topic: string, partition: number) {
     this.#origin = originPrefix(sourceAlias, topic, partition)
@@ -36,7 +36,7 @@ export class ProvenanceHeader {
   }
 
   /** The encoded header for `sourceOffset`; the bytes are valid until the next call. */
-  encode(sourceOffset: number): Uint8Array {
+  encode(sourceOffset: number): Buffer {
     if (sourceOffset !== this.#offset + 1 || !this.#countUp()) this.#encoded = this.#layOut(sourceOffset)
     this.#offset = sourceOffset
     return this.#encoded
@@ -53,7 +53,7 @@ export class ProvenanceHeader {
     return true
   }
 
-  #layOut(offset: number): Uint8Array {
+  #layOut(offset: number): Buffer {
     const digits = String(offset)
     let at = writeVarint(this.#buffer, KEY_BYTES.length, 0)
     at += KEY_BYTES.copy(this.#buffer, at)

@@ -27,23 +27,52 @@ describe('BufferPool', () => {
     )
   })
 
-  it('hands out again what was given back, for any request of its size class', () => {
+  it('hands out again what was given back, for any request of its size class or down to half of it', () => {
     const pool = new BufferPool(1 << 20)
-    const buffer = pool.acquire(3_000)
-    pool.release(buffer)
-    assert.equal(pool.acquire(2_049), buffer)
+    const buffer = pool.acquire(4_096)
+    assert.equal(buffer.length, 4_096)
+    for (const fitting of [4_096, 3_585, 3_000, 2_049]) {
+      pool.release(buffer)
+      assert.equal(pool.acquire(fitting), buffer, `for ${fitting}`)
+    }
     pool.release(buffer)
     assert.notEqual(pool.acquire(2_048), buffer)
     assert.notEqual(pool.acquire(4_097), buffer)
   })
 
-  it('keeps no more bytes than it may, and keeps again once some are in use', () => {
+  it('wastes no more than a quarter of what is asked for where it has nothing to hand out again', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1_025, max: 1 << 24 }), bytes => {
+        const { length } = new BufferPool(0).acquire(bytes)
+        assert.ok(length >= bytes && length <= bytes * 1.25 + 1, `${length} for ${bytes}`)
+      })
+    )
+  })
+
+  it('keeps no more bytes than it may: what nobody has wanted for longest goes', () => {
     const pool = new BufferPool(8_192)
     const [first, second, third] = [pool.acquire(4_096), pool.acquire(4_096), pool.acquire(4_096)]
     for (const buffer of [first, second, third]) pool.release(buffer!)
     const reused = [pool.acquire(4_096), pool.acquire(4_096), pool.acquire(4_096)]
-    assert.ok(reused.includes(first!) && reused.includes(second!) && !reused.includes(third!))
-    pool.release(first!)
-    assert.equal(pool.acquire(4_096), first)
+    assert.ok(!reused.includes(first!) && reused.includes(second!) && reused.includes(third!))
+  })
+
+  it('does not stay full of sizes that nobody asks for any more', () => {
+    const pool = new BufferPool(16_384)
+    const past = Array.from({ length: 4 }, () => pool.acquire(4_096))
+    for (const buffer of past) pool.release(buffer)
+    const present = pool.acquire(10_000)
+    pool.release(present)
+    assert.equal(pool.acquire(10_000), present)
+  })
+
+  it('keeps nothing that is larger than all it may keep', () => {
+    const pool = new BufferPool(4_096)
+    const small = pool.acquire(4_096)
+    const large = pool.acquire(8_192)
+    pool.release(small)
+    pool.release(large)
+    assert.notEqual(pool.acquire(8_192), large)
+    assert.equal(pool.acquire(4_096), small)
   })
 })
