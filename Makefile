@@ -1,7 +1,7 @@
 # What can be done with a checkout; `make` alone lists it.
 export PATH := $(CURDIR)/.tools/node/bin:$(PATH)
 
-.PHONY: help build test lint typecheck unused unit integration demo clean
+.PHONY: help build test lint typecheck unused unit integration demo bench clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 16
@@ -21,6 +21,10 @@ lint typecheck unused unit integration:
 demo: ## two clusters and a mirror between them, to watch (KEEP=1 leaves it running)
 	@bin/setup test
 	@node test/demo/demo.ts
+
+bench: ## farlog beside MirrorMaker 2 and others, 15 minutes (CASE=lz4: one work alone)
+	@bin/setup test
+	@CASE=$(CASE) node bench/bench.ts
 
 clean: ## remove everything that was installed into the checkout
 	rm -rf node_modules .tools

@@ -9,7 +9,6 @@ import { Cluster } from '../../src/cluster/cluster.ts'
 import { type FetchedPartition, fetch } from '../../src/cluster/fetch.ts'
 import { type ProducePartition, produce } from '../../src/cluster/produce.ts'
 import { TopicAdmin } from '../../src/cluster/topic-admin.ts'
-import type { ClusterConfig } from '../../src/config/types.ts'
 import { Fence } from '../../src/destination/fence.ts'
 import {
   type BatchView,
@@ -24,6 +23,7 @@ import {
   writeInt64
 } from '../../src/records/batch.ts'
 import { BufferPool } from '../../src/records/buffer-pool.ts'
+import { plainCluster } from '../support/plain-cluster.ts'
 import type { CopyOrder } from './contender.ts'
 
 const FETCH_BYTES_MAX = 8 * 1024 * 1024
@@ -32,8 +32,8 @@ const IN_FLIGHT_MAX = 5
 
 const order = JSON.parse(process.argv[2]!) as CopyOrder
 const pool = new BufferPool(64 * 1024 * 1024)
-const source = new Cluster(clusterConfig('source', order.sourceBootstrap), 'floor', pool)
-const destination = new Cluster(clusterConfig('destination', order.destinationBootstrap), 'floor', pool)
+const source = new Cluster(plainCluster('source', order.sourceBootstrap), 'floor', pool)
+const destination = new Cluster(plainCluster('destination', order.destinationBootstrap), 'floor', pool)
 const copy = `${order.alias}.${order.topics}`
 
 await source.refresh([order.topics])
@@ -116,12 +116,4 @@ function stamp(batch: BatchView, partition: number): Buffer {
   sequences[partition]! += batch.recordCount
   bytes.writeUInt32BE(crc32c(bytes.subarray(OFFSET_ATTRIBUTES)), OFFSET_CRC)
   return bytes
-}
-
-function clusterConfig(alias: string, bootstrap: string): ClusterConfig {
-  const bootstrapServers = bootstrap.split(',').map(server => {
-    const [host, port] = server.split(':')
-    return { host: host!, port: Number(port) }
-  })
-  return { alias, bootstrapServers, securityProtocol: 'PLAINTEXT', tls: undefined, sasl: undefined }
 }
