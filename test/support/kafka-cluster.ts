@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { freePorts } from './free-port.ts'
 import { javaCommand } from './java.ts'
 import { BrokerProcess, type KafkaBroker, PortTaken } from './kafka/broker.ts'
-import { type BrokerPlace, brokerProperties, propertiesText } from './kafka/broker-config.ts'
+import { type BrokerPlace, brokerProperties, type ProxiedListener, propertiesText } from './kafka/broker-config.ts'
 import { ownFolder } from './owned-process.ts'
 import { runToEnd } from './run-to-end.ts'
 
@@ -20,6 +20,8 @@ export interface KafkaOptions {
   readonly heapMb?: number
   /** Appears in the temporary folder's name. */
   readonly name?: string
+  /** A further listener of a single broker, for a proxy to stand in front of. */
+  readonly behindProxy?: ProxiedListener
   /** `-XX:TieredStopAtLevel=4` is worth it for long loads: brokers start slower, and run faster once they are warm. */
   readonly jvmFlags?: readonly string[]
 }
@@ -50,7 +52,7 @@ async function startOnFreePorts(options: KafkaOptions): Promise<KafkaCluster> {
   const dir = mkdtempSync(join(tmpdir(), `farlog-kafka-${options.name ?? 'test'}-`))
   const folder = ownFolder(dir)
   const clusterId = newClusterId()
-  const places = await choosePlaces(dir, options.brokers ?? 1)
+  const places = await choosePlaces(dir, options.brokers ?? 1, options.behindProxy)
   const brokers = places.map(
     place =>
       new BrokerProcess({
@@ -82,13 +84,18 @@ function newClusterId(): string {
   return id.startsWith('-') ? newClusterId() : id
 }
 
-async function choosePlaces(dir: string, count: number): Promise<BrokerPlace[]> {
+async function choosePlaces(
+  dir: string,
+  count: number,
+  behindProxy: ProxiedListener | undefined
+): Promise<BrokerPlace[]> {
   const ports = await freePorts(count * 2)
   return Array.from({ length: count }, (_, index) => ({
     nodeId: index + 1,
     port: ports[index * 2]!,
     controllerPort: ports[index * 2 + 1]!,
-    dataDir: join(dir, `broker-${index + 1}`, 'data')
+    dataDir: join(dir, `broker-${index + 1}`, 'data'),
+    ...(behindProxy === undefined ? {} : { behindProxy })
   }))
 }
 

@@ -4,6 +4,14 @@ export interface BrokerPlace {
   readonly port: number
   readonly controllerPort: number
   readonly dataDir: string
+  /** A second listener, whose clients are sent to a proxy. */
+  readonly behindProxy?: ProxiedListener
+}
+
+/** A listener that a proxy stands in front of: clients that come through it are told its port, and stay behind it. */
+export interface ProxiedListener {
+  readonly listenPort: number
+  readonly proxyPort: number
 }
 
 /** A broker's server.properties: KRaft combined mode, everything on the loopback, small and quick. */
@@ -13,15 +21,23 @@ export function brokerProperties(
   overrides: Readonly<Record<string, string>>
 ): Record<string, string> {
   const replicas = String(Math.min(3, cluster.length))
+  const { behindProxy } = place
   const minInSync = cluster.length >= 3 ? '2' : '1'
   return {
     'process.roles': 'broker,controller',
     'node.id': String(place.nodeId),
     'controller.quorum.voters': cluster.map(other => `${other.nodeId}@127.0.0.1:${other.controllerPort}`).join(','),
-    listeners: `PLAINTEXT://127.0.0.1:${place.port},CONTROLLER://127.0.0.1:${place.controllerPort}`,
-    'advertised.listeners': `PLAINTEXT://127.0.0.1:${place.port}`,
+    listeners: [
+      `PLAINTEXT://127.0.0.1:${place.port}`,
+      `CONTROLLER://127.0.0.1:${place.controllerPort}`,
+      ...(behindProxy ? [`PROXIED://127.0.0.1:${behindProxy.listenPort}`] : [])
+    ].join(),
+    'advertised.listeners': [
+      `PLAINTEXT://127.0.0.1:${place.port}`,
+      ...(behindProxy ? [`PROXIED://127.0.0.1:${behindProxy.proxyPort}`] : [])
+    ].join(),
     'listener.security.protocol.map':
-      'PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SSL:SSL,SASL_PLAINTEXT:SASL_PLAINTEXT,SASL_SSL:SASL_SSL',
+      'PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT,CONTROLLER:PLAINTEXT,SSL:SSL,SASL_PLAINTEXT:SASL_PLAINTEXT,SASL_SSL:SASL_SSL',
     'controller.listener.names': 'CONTROLLER',
     'inter.broker.listener.name': 'PLAINTEXT',
     'log.dirs': place.dataDir,
