@@ -10,7 +10,13 @@ import type { Socket } from 'node:net'
 import type { Connection } from '@platformatic/kafka'
 import type { ClusterConfig } from '../config/types.ts'
 import type { BufferPool } from '../records/buffer-pool.ts'
-import { type ApiVersion, closeQuietly, openConnection, type SupportedVersions } from './connection.ts'
+import {
+  type ApiVersion,
+  closeQuietly,
+  openConnection,
+  type SupportedVersions,
+  shortestRoundTripMs
+} from './connection.ts'
 import { readDirectly } from './direct-read.ts'
 import { ClusterError } from './errors.ts'
 import { OverdueWatch } from './overdue-watch.ts'
@@ -36,6 +42,8 @@ const ANSWER_BYTES_MAX = 512 * 1024 * 1024
 
 export class BatchConnection {
   readonly address: string
+  /** How long the broker's answer to a small question was under way, when the connection was opened. */
+  readonly roundTripMs: number
   readonly #connection: Connection
   readonly #socket: Socket
   readonly #versions: SupportedVersions
@@ -67,7 +75,8 @@ export class BatchConnection {
   ): Promise<BatchConnection> {
     let retire = () => {}
     const opened = await openConnection(cluster, host, port, clientId, () => retire())
-    const batches = new BatchConnection(opened.connection, opened.address, opened.versions, clientId, pool)
+    const roundTripMs = await shortestRoundTripMs(opened)
+    const batches = new BatchConnection(opened.connection, opened.address, opened.versions, clientId, pool, roundTripMs)
     retire = () => batches.#retire()
     return batches
   }
@@ -77,8 +86,10 @@ export class BatchConnection {
     address: string,
     versions: SupportedVersions,
     clientId: string,
-    pool: BufferPool
+    pool: BufferPool,
+    roundTripMs: number
   ) {
+    this.roundTripMs = roundTripMs
     this.#connection = connection
     this.#socket = connection.socket
     this.address = address

@@ -85,6 +85,27 @@ export async function openConnection(
   }
 }
 
+const ROUND_TRIPS_MEASURED = 3
+
+/**
+ * How long a small question takes to the broker and back: the shortest of a few, since each may meet a busy moment on
+ * either side. Asked before the connection carries anything else; under load an answer would wait behind others.
+ */
+export async function shortestRoundTripMs({ connection, address }: Opened): Promise<number> {
+  let shortestMs = Number.POSITIVE_INFINITY
+  try {
+    for (let i = 0; i < ROUND_TRIPS_MEASURED; i++) {
+      const askedAtMs = performance.now()
+      await apiVersionsV3.api.async(connection, 'farlog', '1')
+      shortestMs = Math.min(shortestMs, performance.now() - askedAtMs)
+    }
+    return shortestMs
+  } catch (error) {
+    await closeQuietly(connection)
+    throw toClusterError(error, `broker ${address}`)
+  }
+}
+
 /**
  * One connection to one broker for requests that the client library lays out. Requests may be pipelined: brokers answer
  * in order. Whatever fails closes the connection, and every request in flight then fails with it.

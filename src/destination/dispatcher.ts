@@ -6,6 +6,14 @@ import type { OutgoingBatch, PartitionWriter } from './partition-writer.ts'
 
 /** Requests a broker may have unanswered from us; with acks=all each waits for its replicas, so one alone would crawl. */
 const IN_FLIGHT_REQUESTS_MAX = 5
+/**
+ * Over a long way that many hold too little: further ones go out as long as they are large, up to so many bytes. Small
+ * ones wait for an answer, and grow meanwhile: a hundred tiny requests would cost both sides more than they bring.
+ */
+const IN_FLIGHT_BYTES_MAX = 32 * 1024 * 1024
+const LARGE_REQUEST_BYTES_MIN = 1024 * 1024
+/** How many writers are looked at to see whether a large request would come together. */
+const LOOKED_AT_MAX = 64
 /** A request is closed when it holds this much; a batch larger than this goes alone. */
 const REQUEST_BYTES_MAX = 4 * 1024 * 1024
 const PURPOSE = 'produce'
@@ -26,6 +34,7 @@ interface Lane {
   /** Writers with something to send, in turn: no partition is served twice before every other was once. */
   readonly ready: Set<PartitionWriter>
   inFlightRequests: number
+  inFlightBytes: number
 }
 
 /**
@@ -61,19 +70,30 @@ export class Dispatcher {
   #lane(nodeId: number): Lane {
     let lane = this.#lanes.get(nodeId)
     if (lane === undefined) {
-      lane = { nodeId, ready: new Set(), inFlightRequests: 0 }
+      lane = { nodeId, ready: new Set(), inFlightRequests: 0, inFlightBytes: 0 }
       this.#lanes.set(nodeId, lane)
     }
     return lane
   }
 
   #send(lane: Lane): void {
-    while (lane.inFlightRequests < IN_FLIGHT_REQUESTS_MAX) {
+    while (lane.inFlightRequests < IN_FLIGHT_REQUESTS_MAX || this.#hasLargeRequest(lane)) {
       const sent = this.#gather(lane)
       if (sent.length === 0) return
-      lane.inFlightRequests++
       void this.#request(lane, sent)
     }
+  }
+
+  #hasLargeRequest(lane: Lane): boolean {
+    if (lane.inFlightBytes >= IN_FLIGHT_BYTES_MAX) return false
+    let bytes = 0
+    let lookedAt = 0
+    for (const writer of lane.ready) {
+      bytes += writer.nextBytes
+      if (bytes >= LARGE_REQUEST_BYTES_MIN) return true
+      if (++lookedAt === LOOKED_AT_MAX) return false
+    }
+    return false
   }
 
   /** The next batch of each ready writer until the request is full. Those that have more queue up behind the others. */
@@ -93,6 +113,9 @@ export class Dispatcher {
   }
 
   async #request(lane: Lane, sent: readonly Sent[]): Promise<void> {
+    const bytes = sent.reduce((sum, { batch }) => sum + batch.sealed.bytes.length, 0)
+    lane.inFlightRequests++
+    lane.inFlightBytes += bytes
     try {
       const connection = await this.#cluster.batchBroker(lane.nodeId, PURPOSE)
       const response = await produce(
@@ -115,6 +138,7 @@ export class Dispatcher {
       for (const { writer, batch } of sent) this.#settle(writer, batch, code, message, -1)
     } finally {
       lane.inFlightRequests--
+      lane.inFlightBytes -= bytes
       this.#send(lane)
     }
   }

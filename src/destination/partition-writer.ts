@@ -147,6 +147,13 @@ export class PartitionWriter implements BatchSink {
     return next !== undefined && (next.state === 'ready' || next.records + (next.builder?.recordCount ?? 0) > 0)
   }
 
+  /** About how many bytes `take` would give: 0 where it would give nothing. */
+  get nextBytes(): number {
+    if (!this.canSend) return 0
+    const next = this.#batches[this.#firstUnsent()]!
+    return next.sealed?.bytes.length ?? next.builder!.length
+  }
+
   get #inFlightMax(): number {
     return this.#nowMs() - this.#knownAtMs < LEADER_REMEMBERS_MS ? IN_FLIGHT_BATCHES_MAX : 1
   }

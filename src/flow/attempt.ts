@@ -29,8 +29,6 @@ export interface AttemptListener {
   sourceEndSeen(endOffset: number): void
 }
 
-/** What is fetched but not acknowledged is bounded per partition, so that one slow leader can't take all the memory. */
-const BUFFERED_BYTES_MAX = 4 * 1024 * 1024
 /** How long records that are here already may take to arrive when the source has lost what follows them. */
 const DRAIN_BEFORE_RESUME_MS = 30_000
 
@@ -55,6 +53,8 @@ export class Attempt implements FetchTarget, WriterListener {
   isOpen = true
   /** Received, not yet rewritten. */
   #unprocessedBytes = 0
+  /** What of `bufferedBytes` the flow knows of. */
+  #countedBytes = 0
   #idle: (() => void) | undefined
 
   constructor(
@@ -100,10 +100,6 @@ export class Attempt implements FetchTarget, WriterListener {
     return this.#unprocessedBytes + this.#writer.bufferedBytes
   }
 
-  get hasRoom(): boolean {
-    return this.isOpen && this.bufferedBytes < BUFFERED_BYTES_MAX
-  }
-
   /** Stops reading and waits until all that was read is acknowledged, or the time is over. */
   async drain(drainMs: number): Promise<void> {
     this.#stopReading()
@@ -128,6 +124,7 @@ export class Attempt implements FetchTarget, WriterListener {
       return
     }
     this.#unprocessedBytes += fetched.records.length
+    this.#countBuffered()
     try {
       const last = lastBatchIn(fetched.records)
       if (last !== undefined) {
@@ -152,6 +149,7 @@ export class Attempt implements FetchTarget, WriterListener {
       this.#processedOffset = nextOffset
       this.#writer.advance(nextOffset)
       this.#flow.dispatcher.offer(this.#writer)
+      this.#countBuffered()
     } catch (error) {
       this.#end({ kind: 'halted', halt: haltFor(error) })
     }
@@ -176,7 +174,8 @@ export class Attempt implements FetchTarget, WriterListener {
     }
     this.#listener.progressed(this.#progress)
     if (this.#writer.isIdle) this.#idle?.()
-    this.#flow.reader.wake()
+    this.#countBuffered()
+    this.#flow.reader.roomMade(this)
   }
 
   acknowledged(batch: AcknowledgedBatch): void {
@@ -202,6 +201,15 @@ export class Attempt implements FetchTarget, WriterListener {
     this.#writer.close()
     this.#idle?.()
     this.#ended.resolve(end)
-    this.#flow.reader.wake()
+    this.#unprocessedBytes = 0
+    this.#countBuffered()
+    this.#flow.reader.roomMade(this)
+  }
+
+  /** Tells the flow what came in or went out: summing over all partitions whenever it asks would cost too much. */
+  #countBuffered(): void {
+    const bytes = this.bufferedBytes
+    this.#flow.buffered.bytes += bytes - this.#countedBytes
+    this.#countedBytes = bytes
   }
 }

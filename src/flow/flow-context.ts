@@ -24,6 +24,8 @@ export interface FlowContext {
   readonly pool: BufferPool
   readonly reader: SourceReader
   readonly dispatcher: Dispatcher
+  /** What all partitions hold, fetched and not acknowledged. */
+  readonly buffered: { bytes: number }
   readonly fence: Fence
   /** Fences and tail reads at a time. */
   readonly establishing: Permits

@@ -13,13 +13,15 @@ import { PartitionMirror } from './partition-mirror.ts'
 import { Permits } from './permits.ts'
 
 /** What all partitions of a flow may hold, fetched and not acknowledged, before fetching stops. */
-const BUFFERED_BYTES_MAX = 64 * 1024 * 1024
-const POOL_RETAINED_BYTES_MAX = 32 * 1024 * 1024
+const BUFFERED_BYTES_MAX = 40 * 1024 * 1024
+const POOL_BYTES_MAX = 32 * 1024 * 1024
 const ESTABLISHING_MAX = 64
 /** How often the source's end is asked for where no fetch tells it. */
 const SOURCE_END_INTERVAL_MS = 1_000
 /** A fetch loop that answered within this time speaks for all partitions it asks for. */
 const FETCH_NEWS_MAX_AGE_MS = 2_000
+/** How often quiet partitions are looked at too: what they have to tell is at most that nothing is heard of the source. */
+const SWEEP_INTERVAL_MS = 2_000
 /** The same kind of trouble is logged once in this time. */
 const RETRY_LOG_INTERVAL_MS = 10_000
 
@@ -31,6 +33,7 @@ export class FlowMirror {
   readonly #closing = new AbortController()
   readonly #sourceEndTimer: NodeJS.Timeout
   #isAskingEnds = false
+  #nextSweepAtMs = 0
   #retries: Record<string, number> = {}
   #fenced = 0
   readonly #retryLoggedAtMs = new Map<string, number>()
@@ -38,9 +41,10 @@ export class FlowMirror {
   constructor(index: number, flow: FlowConfig, config: Config, clientId: string, log: LogSink) {
     this.#index = index
     const signal = this.#closing.signal
-    const pool = new BufferPool(POOL_RETAINED_BYTES_MAX)
+    const pool = new BufferPool(POOL_BYTES_MAX)
     const source = new Cluster(flow.source, clientId, pool)
     const destination = new Cluster(flow.destination, clientId, pool)
+    const buffered = { bytes: 0 }
     const retrying = (operation: string, error: string) => this.#retrying(operation, error)
     const flowFields = { source: flow.source.alias, destination: flow.destination.alias }
     this.#context = {
@@ -54,7 +58,7 @@ export class FlowMirror {
       reader: new SourceReader({
         cluster: source,
         signal,
-        hasRoom: () => this.#bufferedBytes() < BUFFERED_BYTES_MAX,
+        hasRoom: () => buffered.bytes < BUFFERED_BYTES_MAX,
         retrying: error => retrying('fetch', error)
       }),
       dispatcher: new Dispatcher(
@@ -62,6 +66,7 @@ export class FlowMirror {
         { retrying: (writer, error) => retrying('produce', `${writer.topic}-${writer.partition}: ${error}`) },
         signal
       ),
+      buffered,
       fence: new Fence(destination),
       establishing: new Permits(ESTABLISHING_MAX),
       latencies: new Latencies(),
@@ -117,7 +122,10 @@ export class FlowMirror {
   takeReport(): FlowReport {
     const nowMs = performance.now()
     const partitions: PartitionReport[] = []
+    const isSweep = nowMs >= this.#nextSweepAtMs
+    if (isSweep) this.#nextSweepAtMs = nowMs + SWEEP_INTERVAL_MS
     for (const mirror of this.#partitions.values()) {
+      if (!mirror.hasNews && !isSweep) continue
       const answeredAtMs = mirror.answeredAtMs
       if (answeredAtMs !== undefined) mirror.lag.sourceHeard(answeredAtMs)
       const report = mirror.takeReport(nowMs)
@@ -137,12 +145,6 @@ export class FlowMirror {
     await Promise.all([this.#context.source.close(), this.#context.destination.close()])
   }
 
-  #bufferedBytes(): number {
-    let bytes = 0
-    for (const mirror of this.#partitions.values()) bytes += mirror.bufferedBytes
-    return bytes
-  }
-
   /** Fetch answers tell where a partition ends; those that are not being fetched are asked for here, so lag stays true. */
   async #askSourceEnds(): Promise<void> {
     if (this.#isAskingEnds) return
@@ -156,7 +158,7 @@ export class FlowMirror {
       const listed = await listOffsets(this.#context.source, silent, LATEST, 'read_committed')
       const nowMs = performance.now()
       for (const { topic, partition, offset, error } of listed) {
-        if (error === 'NONE') this.#partitions.get(partitionKey({ topic, partition }))?.lag.sourceEndSeen(offset, nowMs)
+        if (error === 'NONE') this.#partitions.get(partitionKey({ topic, partition }))?.sourceEndSeen(offset, nowMs)
         else void this.#context.source.refreshTogether(topic)
       }
     } finally {

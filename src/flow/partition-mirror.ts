@@ -57,6 +57,8 @@ export class PartitionMirror {
   #batchBytesMax: number
   #counts = noCounts()
   #lastReport: PartitionReport | undefined
+  /** Nothing happened since the last report, and nothing is missing at the destination. */
+  #isQuiet = false
 
   constructor(flow: FlowContext, assignment: Assignment) {
     this.#flow = flow
@@ -83,8 +85,15 @@ export class PartitionMirror {
     return this.#progress
   }
 
-  get bufferedBytes(): number {
-    return this.#attempt?.bufferedBytes ?? 0
+  /** Whether a report may have something to tell: something happened, or time passes that counts. */
+  get hasNews(): boolean {
+    return !this.#isQuiet || this.#state !== 'mirroring'
+  }
+
+  /** The source said where the partition ends. */
+  sourceEndSeen(endOffset: number, nowMs: number): void {
+    this.#isQuiet = false
+    this.lag.sourceEndSeen(endOffset, nowMs)
   }
 
   /** When the fetch loop that asks for this partition last had an answer; `undefined` while none asks. */
@@ -149,6 +158,7 @@ export class PartitionMirror {
       lagSeconds: lag?.seconds ?? null,
       counts: this.#counts
     }
+    this.#isQuiet = lag?.records === 0
     if (this.#lastReport !== undefined && isSame(report, this.#lastReport)) return undefined
     this.#lastReport = report
     this.#counts = noCounts()
@@ -169,14 +179,16 @@ export class PartitionMirror {
       this.#attempt = new Attempt(this.#flow, this.#assignment, identity, progress, this.#batchBytesMax, {
         progressed: progress => this.#setProgress(progress),
         acknowledged: batch => {
+          this.#isQuiet = false
           this.#counts.records += batch.records
           this.#counts.bytes += batch.bytes
           this.#flow.latencies.observe(batch.timestamps, batch.timestampCounts)
         },
         looped: records => {
           this.#counts.loopedRecords += records
+          this.#isQuiet = false
         },
-        sourceEndSeen: endOffset => this.lag.sourceEndSeen(endOffset, performance.now())
+        sourceEndSeen: endOffset => this.sourceEndSeen(endOffset, performance.now())
       })
       void this.#keepFence(identity, AbortSignal.any([signal, attemptEnded.signal]))
       return await this.#attempt.run()
@@ -252,6 +264,7 @@ export class PartitionMirror {
   }
 
   #setProgress(progress: Progress): void {
+    this.#isQuiet = false
     this.#progress = progress
     this.lag.acknowledged(progress.nextSourceOffset)
   }

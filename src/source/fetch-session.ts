@@ -18,20 +18,52 @@ const EPOCH_MAX = 2 ** 31 - 1
 export class FetchSession {
   #id = NO_SESSION
   #epoch = FIRST_EPOCH
+  /** What is to be read. */
+  readonly #wanted = new Map<string, SessionPartition>()
   /** What the broker has in mind. */
-  #known = new Map<string, SessionPartition>()
+  readonly #known = new Map<string, SessionPartition>()
+  /** Where the two may differ: looking at all partitions for each request would cost more than the requests. */
+  readonly #changed = new Set<string>()
 
-  /** What to send so that the broker has exactly these partitions in mind. */
-  next(wanted: ReadonlyMap<string, SessionPartition>): SessionDelta {
-    const isFull = this.#epoch === FIRST_EPOCH
+  /** How many partitions are wanted. */
+  get size(): number {
+    return this.#wanted.size
+  }
+
+  /** Have this read, from there on. */
+  want(key: string, partition: SessionPartition): void {
+    this.#wanted.set(key, partition)
+    this.#changed.add(key)
+  }
+
+  /** Do not have this read any more. */
+  leave(key: string): void {
+    if (this.#wanted.delete(key)) this.#changed.add(key)
+  }
+
+  /** What the last request asked for, or one before it that the broker remembers. */
+  asked(key: string): SessionPartition | undefined {
+    return this.#known.get(key)
+  }
+
+  /** What to send so that the broker has exactly what is wanted in mind. */
+  next(): SessionDelta {
     const partitions: SessionPartition[] = []
-    for (const [key, partition] of wanted) {
-      if (isFull || !isSame(this.#known.get(key), partition)) partitions.push(partition)
+    const forgotten: SessionPartition[] = []
+    const isFull = this.#epoch === FIRST_EPOCH
+    if (isFull) this.#known.clear()
+    for (const key of isFull ? this.#wanted.keys() : this.#changed) {
+      const wanted = this.#wanted.get(key)
+      const known = this.#known.get(key)
+      if (wanted === undefined) {
+        this.#known.delete(key)
+        if (known !== undefined) forgotten.push(known)
+      } else if (!isSame(known, wanted)) {
+        this.#known.set(key, wanted)
+        partitions.push(wanted)
+      }
     }
-    const forgotten = isFull
-      ? []
-      : [...this.#known].filter(([key]) => !wanted.has(key)).map(([, partition]) => partition)
-    this.#known = new Map(wanted)
+    this.#changed.clear()
     return { sessionId: this.#id, sessionEpoch: this.#epoch, partitions, forgotten }
   }
 
@@ -50,7 +82,6 @@ export class FetchSession {
   /** Nothing is known of what the broker has in mind: begin anew with a full request, which also ends the old session. */
   reset(): void {
     this.#epoch = FIRST_EPOCH
-    this.#known = new Map()
   }
 }
 
@@ -60,6 +91,7 @@ function isSame(a: SessionPartition | undefined, b: SessionPartition): boolean {
     a.topicId === b.topicId &&
     a.fetchOffset === b.fetchOffset &&
     a.leaderEpoch === b.leaderEpoch &&
-    a.lastFetchedEpoch === b.lastFetchedEpoch
+    a.lastFetchedEpoch === b.lastFetchedEpoch &&
+    a.maxBytes === b.maxBytes
   )
 }

@@ -1,5 +1,5 @@
 /**
- * Reads many source partitions: one fetch loop per broker that leads any of them.
+ * Reads many source partitions: a fetch loop, or some, for each broker that leads any of them.
  *
  *     request ──▶ broker ──▶ response n ──▶ positions move on (batch headers only, microseconds)
  *        ▲                                        │
@@ -8,12 +8,19 @@
  *
  * The naive loop (fetch, rewrite, fetch) leaves the broker idle while we work and us idle while the broker does.
  * A partition whose buffer is full leaves the request and comes back when there is room, so it stops only itself.
+ *
+ * A broker answers one request of a connection at a time, and where a next one begins is known only when the last one
+ * is here. So across a long way it is the bytes of a round trip that bound the rate. The longer the round trips of a
+ * loop, the more it asks for; and where they are long, its partitions are spread over several loops with a connection
+ * each. (Nearby one does as well, and cheaper: fewer and larger answers.)
+ *
+ * With thousands of partitions, nothing here looks at all of them for a request: only at those that were touched.
  */
 import type { Cluster } from '../cluster/cluster.ts'
 import { ClusterError, errorName } from '../cluster/errors.ts'
 import { type FetchedPartition, type FetchResponse, fetch } from '../cluster/fetch.ts'
 import { Backoff, pause } from '../cluster/retry.ts'
-import { FetchSession, type SessionPartition } from './fetch-session.ts'
+import { FetchSession } from './fetch-session.ts'
 import { Wakeup } from './wakeup.ts'
 
 /** A source partition that wants to be read. Its callbacks are called from the fetch loop, one after the other. */
@@ -26,8 +33,8 @@ export interface FetchTarget {
   readonly fetchOffset: number
   /** Leader epoch of the last batch that was fetched; -1 while unknown. */
   readonly lastFetchedEpoch: number
-  /** Whether there is room for more. */
-  readonly hasRoom: boolean
+  /** Received, and not acknowledged by the destination. */
+  readonly bufferedBytes: number
   /** False once its owner let go of it: nothing is handed to it any more. */
   readonly isOpen: boolean
   /** News of the partition; must move `fetchOffset` behind the whole batches in it, and do nothing that takes long. */
@@ -49,8 +56,21 @@ export interface SourceReaderOptions {
 const FETCH_MAX_WAIT_MS = 500
 /** While a partition waits for room, quiet ones must not keep the request open: it has to come back in soon. */
 const FETCH_MAX_WAIT_CROWDED_MS = 10
-const FETCH_BYTES_MAX = 8 * 1024 * 1024
-const FETCH_PARTITION_BYTES_MAX = 1024 * 1024
+/** Fetch loops, each with its connection and session, that share the partitions of one broker that is far away. */
+const LOOPS_OF_FAR_BROKER = 8
+const FAR_ROUND_TRIP_MS = 40
+const MIB = 1024 * 1024
+/** What one answer may hold; a single batch that is larger comes whole all the same. */
+const FETCH_BYTES_MAX = 8 * MIB
+/**
+ * How much is asked for of a partition at once, the more the longer the round trip, and how much of it may be here
+ * unacknowledged before no more is asked for: one slow leader at the destination can't take all the memory.
+ */
+const FETCH_WINDOWS = [
+  { roundTripMsMin: 0, partitionBytesMax: MIB, bufferedBytesMax: 4 * MIB },
+  { roundTripMsMin: 20, partitionBytesMax: 2 * MIB, bufferedBytesMax: 4 * MIB },
+  { roundTripMsMin: FAR_ROUND_TRIP_MS, partitionBytesMax: 4 * MIB, bufferedBytesMax: 8 * MIB }
+] as const
 /** After this many bytes of rewriting, answers and acknowledgements get a turn. */
 const PROCESS_BYTES_PER_TURN = 1024 * 1024
 
@@ -69,7 +89,9 @@ const LEADERSHIP_ERRORS = new Set([
 
 export class SourceReader {
   readonly #options: SourceReaderOptions
-  readonly #loops = new Map<number, FetchLoop>()
+  readonly #loops = new Map<number, FetchLoop[]>()
+  /** Which loop reads a target. */
+  readonly #readBy = new Map<FetchTarget, FetchLoop>()
   /** Targets between two leaders, and the pauses they take. */
   readonly #searching = new Map<FetchTarget, Backoff>()
 
@@ -84,29 +106,62 @@ export class SourceReader {
       void this.#findLeader(target)
       return
     }
-    let loop = this.#loops.get(leader.nodeId)
-    if (loop === undefined) {
-      loop = new FetchLoop(leader.nodeId, this.#options, leaderless => void this.#findLeader(leaderless))
-      this.#loops.set(leader.nodeId, loop)
-    }
-    loop.add(target, leader.leaderEpoch)
+    this.#give(target, leader.leaderEpoch, this.#loopsOf(leader.nodeId))
   }
 
   /** Stops reading a partition, whose owner has closed it. */
   remove(target: FetchTarget): void {
     this.#searching.delete(target)
-    for (const loop of this.#loops.values()) loop.remove(target)
+    this.#readBy.get(target)?.remove(target)
+    this.#readBy.delete(target)
   }
 
-  /** Room was made: loops that wait for it go on. */
-  wake(): void {
-    for (const loop of this.#loops.values()) loop.wake()
+  /** Room was made at this target, and with it in the flow as a whole: whoever waits for either goes on. */
+  roomMade(target: FetchTarget): void {
+    this.#readBy.get(target)?.touch(target)
+    for (const loops of this.#loops.values()) for (const loop of loops) loop.wake()
   }
 
   /** When the loop that reads this partition last had an answer from its broker; `undefined` while it is not read. */
   answeredAtMs(target: FetchTarget): number | undefined {
-    for (const loop of this.#loops.values()) if (loop.isAsking(target)) return loop.answeredAtMs
-    return undefined
+    const loop = this.#readBy.get(target)
+    return loop?.isAsking(target) ? loop.answeredAtMs : undefined
+  }
+
+  #loopsOf(nodeId: number): FetchLoop[] {
+    let loops = this.#loops.get(nodeId)
+    if (loops === undefined) {
+      loops = [this.#newLoop(nodeId, 0)]
+      this.#loops.set(nodeId, loops)
+    }
+    return loops
+  }
+
+  #newLoop(nodeId: number, index: number): FetchLoop {
+    return new FetchLoop(nodeId, index, this.#options, {
+      leaderless: target => {
+        this.#readBy.delete(target)
+        void this.#findLeader(target)
+      },
+      isFar: () => this.#spread(nodeId)
+    })
+  }
+
+  /** To the loop with the fewest. */
+  #give(target: FetchTarget, leaderEpoch: number, loops: readonly FetchLoop[]): void {
+    const loop = loops.reduce((least, other) => (other.size < least.size ? other : least))
+    this.#readBy.set(target, loop)
+    loop.add(target, leaderEpoch)
+  }
+
+  /** The one loop of a broker has found it to be far: from now on several share its partitions. */
+  #spread(nodeId: number): void {
+    const loops = this.#loopsOf(nodeId)
+    if (loops.length > 1) return
+    const [first] = loops
+    while (loops.length < LOOPS_OF_FAR_BROKER) loops.push(this.#newLoop(nodeId, loops.length))
+    const share = Math.ceil(first!.size / loops.length)
+    for (const { target, leaderEpoch } of first!.handOver(first!.size - share)) this.#give(target, leaderEpoch, loops)
   }
 
   async #findLeader(target: FetchTarget): Promise<void> {
@@ -129,38 +184,85 @@ export class SourceReader {
   }
 }
 
-/** The fetch loop of one broker. It ends when it has no partitions left and begins again with the next one. */
+/** A target as its loop keeps it. */
+interface Reading {
+  readonly key: string
+  readonly target: FetchTarget
+  readonly leaderEpoch: number
+}
+
+/** What an answer holds of a target. */
+interface Received {
+  readonly reading: Reading
+  readonly fetched: FetchedPartition
+}
+
+interface LoopListener {
+  /** The loop has let go of it: somebody else may lead it. */
+  leaderless(target: FetchTarget): void
+  /** The round trips are long. Called while no answer is being processed: the loop's targets may be taken from it. */
+  isFar(): void
+}
+
+/** One fetch loop at one broker. It ends when it has no partitions left and begins again with the next one. */
 class FetchLoop {
   readonly #nodeId: number
+  readonly #purpose: string
   readonly #options: SourceReaderOptions
-  readonly #giveBack: (target: FetchTarget) => void
-  readonly #targets = new Map<string, { target: FetchTarget; leaderEpoch: number }>()
+  readonly #listener: LoopListener
+  readonly #readings = new Map<string, Reading>()
+  /** Those whose position or room may have changed since the last request. */
+  readonly #touched = new Set<Reading>()
+  /** Those that wait for room. */
+  readonly #crowded = new Set<Reading>()
   readonly #session = new FetchSession()
   readonly #wakeup = new Wakeup()
   readonly #backoff = new Backoff(50, 5_000)
-  /** What the request under way asks for. */
-  #asked: ReadonlyMap<string, SessionPartition> = new Map()
+  #window: (typeof FETCH_WINDOWS)[number] = FETCH_WINDOWS[0]
   #isRunning = false
+  /** A request is under way, or its answer is being looked at. */
+  #isAsking = false
   #mustFindLeaders = false
   answeredAtMs: number | undefined
 
-  constructor(nodeId: number, options: SourceReaderOptions, giveBack: (target: FetchTarget) => void) {
+  constructor(nodeId: number, index: number, options: SourceReaderOptions, listener: LoopListener) {
     this.#nodeId = nodeId
+    this.#purpose = `fetch-${index}`
     this.#options = options
-    this.#giveBack = giveBack
+    this.#listener = listener
     options.signal.addEventListener('abort', () => this.#wakeup.wake(), { once: true })
   }
 
+  get size(): number {
+    return this.#readings.size
+  }
+
   add(target: FetchTarget, leaderEpoch: number): void {
-    this.#targets.set(keyOf(target), { target, leaderEpoch })
+    const reading = { key: keyOf(target), target, leaderEpoch }
+    this.#drop(reading.key)
+    this.#readings.set(reading.key, reading)
+    this.#touched.add(reading)
     this.#wakeup.wake()
     if (!this.#isRunning) void this.#run()
   }
 
   remove(target: FetchTarget): void {
-    const key = keyOf(target)
-    if (this.#targets.get(key)?.target === target) this.#targets.delete(key)
+    const reading = this.#readingOf(target)
+    if (reading !== undefined) this.#drop(reading.key)
     this.#wakeup.wake()
+  }
+
+  /** Lets go of so many targets, for another loop. What is under way for them is not taken any more. */
+  handOver(count: number): Reading[] {
+    const handed = [...this.#readings.values()].slice(0, count)
+    for (const { key } of handed) this.#drop(key)
+    return handed
+  }
+
+  /** Looks at this target again before the next request. */
+  touch(target: FetchTarget): void {
+    const reading = this.#readingOf(target)
+    if (reading !== undefined) this.#touched.add(reading)
   }
 
   wake(): void {
@@ -168,8 +270,22 @@ class FetchLoop {
   }
 
   isAsking(target: FetchTarget): boolean {
-    const key = keyOf(target)
-    return this.#targets.get(key)?.target === target && this.#asked.has(key)
+    const reading = this.#readingOf(target)
+    return reading !== undefined && this.#isAsking && this.#session.asked(reading.key) !== undefined
+  }
+
+  #readingOf(target: FetchTarget): Reading | undefined {
+    const reading = this.#readings.get(keyOf(target))
+    return reading?.target === target ? reading : undefined
+  }
+
+  #drop(key: string): void {
+    const reading = this.#readings.get(key)
+    if (reading === undefined) return
+    this.#readings.delete(key)
+    this.#touched.delete(reading)
+    this.#crowded.delete(reading)
+    this.#session.leave(key)
   }
 
   async #run(): Promise<void> {
@@ -187,6 +303,7 @@ class FetchLoop {
         request = this.#request()
         await this.#process(fetched)
         response.release()
+        if (this.#window.roundTripMsMin >= FAR_ROUND_TRIP_MS) this.#listener.isFar()
       }
       // Nobody wants what is still under way, but its memory has to come back, and its session must not be mixed up
       // with the next one's.
@@ -194,37 +311,38 @@ class FetchLoop {
       unwanted?.release()
     } finally {
       this.#isRunning = false
-      this.#asked = new Map()
+      this.#isAsking = false
       this.#session.reset()
     }
     if (this.#isWanted) void this.#run()
   }
 
   get #isWanted(): boolean {
-    return this.#targets.size > 0 && !this.#options.signal.aborted
+    return this.#readings.size > 0 && !this.#options.signal.aborted
   }
 
   /** One answer, or `undefined` where there was none: the loop looks again at what is wanted. Never throws. */
   async #request(): Promise<FetchResponse | undefined> {
     while (this.#isWanted) {
-      const { wanted, isCrowded } = this.#wanted()
-      if (wanted.size > 0 && this.#options.hasRoom()) return this.#fetch(wanted, isCrowded)
-      this.#asked = new Map()
+      this.#lookAtTouched()
+      if (this.#session.size > 0 && this.#options.hasRoom()) return this.#fetch()
+      this.#isAsking = false
       await this.#wakeup.wait()
     }
     return undefined
   }
 
-  async #fetch(wanted: ReadonlyMap<string, SessionPartition>, isCrowded: boolean): Promise<FetchResponse | undefined> {
-    this.#asked = wanted
+  async #fetch(): Promise<FetchResponse | undefined> {
+    this.#isAsking = true
     try {
-      const connection = await this.#options.cluster.batchBroker(this.#nodeId, 'fetch')
+      const connection = await this.#options.cluster.batchBroker(this.#nodeId, this.#purpose)
+      this.#setWindow(connection.roundTripMs)
       const response = await fetch(connection, {
-        maxWaitMs: isCrowded ? FETCH_MAX_WAIT_CROWDED_MS : FETCH_MAX_WAIT_MS,
+        maxWaitMs: this.#crowded.size > 0 ? FETCH_MAX_WAIT_CROWDED_MS : FETCH_MAX_WAIT_MS,
         minBytes: 1,
         maxBytes: FETCH_BYTES_MAX,
         readCommitted: true,
-        ...this.#session.next(wanted)
+        ...this.#session.next()
       })
       if (response.errorCode !== 0) {
         response.release()
@@ -256,64 +374,81 @@ class FetchLoop {
 
   #giveBackAll(): void {
     this.#mustFindLeaders = false
-    const targets = [...this.#targets.values()]
-    this.#targets.clear()
-    for (const { target } of targets) this.#giveBack(target)
+    for (const { key, target } of [...this.#readings.values()]) {
+      this.#drop(key)
+      this.#listener.leaderless(target)
+    }
   }
 
-  #wanted(): { wanted: Map<string, SessionPartition>; isCrowded: boolean } {
-    const wanted = new Map<string, SessionPartition>()
-    let isCrowded = false
-    for (const [key, { target, leaderEpoch }] of this.#targets) {
-      if (!target.hasRoom) {
-        isCrowded = true
+  /** Brings what is asked for up to date with what was touched. */
+  #lookAtTouched(): void {
+    for (const reading of this.#touched) {
+      const { key, target, leaderEpoch } = reading
+      if (!target.isOpen || target.bufferedBytes >= this.#window.bufferedBytesMax) {
+        this.#crowded.add(reading)
+        this.#session.leave(key)
         continue
       }
-      wanted.set(key, {
+      this.#crowded.delete(reading)
+      this.#session.want(key, {
         topicId: target.topicId,
         partition: target.partition,
         leaderEpoch,
         fetchOffset: target.fetchOffset,
         lastFetchedEpoch: target.lastFetchedEpoch,
-        maxBytes: FETCH_PARTITION_BYTES_MAX
+        maxBytes: this.#window.partitionBytesMax
       })
     }
-    return { wanted, isCrowded }
+    this.#touched.clear()
+  }
+
+  #setWindow(roundTripMs: number): void {
+    const window = FETCH_WINDOWS.findLast(({ roundTripMsMin }) => roundTripMs >= roundTripMsMin)!
+    if (window === this.#window) return
+    this.#window = window
+    for (const reading of this.#readings.values()) this.#touched.add(reading)
+    this.#lookAtTouched()
   }
 
   /** Moves positions on; returns what has records to be processed. */
-  #receive(response: FetchResponse): { target: FetchTarget; fetched: FetchedPartition }[] {
-    const withRecords: { target: FetchTarget; fetched: FetchedPartition }[] = []
+  #receive(response: FetchResponse): Received[] {
+    const withRecords: Received[] = []
     for (const fetched of response.partitions) {
       const key = keyOf(fetched)
-      const target = this.#targets.get(key)?.target
+      const reading = this.#readings.get(key)
+      const target = reading?.target
       // Removed meanwhile, or replaced by its successor at another position: this answer is not for it.
-      if (target === undefined || !target.isOpen || this.#asked.get(key)?.fetchOffset !== target.fetchOffset) continue
+      if (reading === undefined || target === undefined || !target.isOpen) continue
+      if (this.#session.asked(key)?.fetchOffset !== target.fetchOffset) continue
       if (fetched.errorCode !== 0) {
-        this.#refuse(key, target, errorName(fetched.errorCode))
+        this.#refuse(reading, errorName(fetched.errorCode))
         continue
       }
       target.received(fetched)
-      if (fetched.records.length > 0) withRecords.push({ target, fetched })
+      this.#touched.add(reading)
+      if (fetched.records.length > 0) withRecords.push({ reading, fetched })
     }
     return withRecords
   }
 
-  #refuse(key: string, target: FetchTarget, error: string): void {
-    this.#targets.delete(key)
+  #refuse({ key, target }: Reading, error: string): void {
+    this.#drop(key)
     if (LEADERSHIP_ERRORS.has(error) || error === 'UNKNOWN_TOPIC_ID') {
       this.#options.retrying(error)
-      this.#giveBack(target)
+      this.#listener.leaderless(target)
     } else {
       target.refused(error)
     }
   }
 
-  async #process(all: readonly { target: FetchTarget; fetched: FetchedPartition }[]): Promise<void> {
+  async #process(all: readonly Received[]): Promise<void> {
     let bytesThisTurn = 0
-    for (const { target, fetched } of all) {
+    for (const { reading, fetched } of all) {
+      const { target } = reading
       if (!target.isOpen) continue
       target.process(fetched)
+      // It may have grown: records come out of their compression here.
+      this.touch(target)
       bytesThisTurn += fetched.records.length
       if (bytesThisTurn >= PROCESS_BYTES_PER_TURN) {
         bytesThisTurn = 0

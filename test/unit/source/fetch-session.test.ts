@@ -45,7 +45,7 @@ describe('FetchSession against a broker’s session cache', () => {
           for (const change of changes) apply(change, wanted, broker)
           // The fetch loop sleeps while nothing is wanted.
           if (wanted.size === 0) continue
-          const request = session.next(wanted)
+          const request = next(session, wanted)
           if (fate === 'lost-before') {
             session.reset()
             continue
@@ -70,7 +70,7 @@ describe('FetchSession against a broker’s session cache', () => {
     const session = new FetchSession()
     const wanted = new Map([0, 1, 2, 3].map(number => entry(number, { fetchOffset: 10 })))
     const ask = () => {
-      const request = session.next(wanted)
+      const request = next(session, wanted)
       const understood = broker.receive(request)
       assert.ok(!('error' in understood))
       session.answered(understood)
@@ -96,7 +96,7 @@ describe('FetchSession against a broker’s session cache', () => {
     const session = new FetchSession()
     const wanted = new Map([0, 1].map(number => entry(number)))
     for (let round = 0; round < 3; round++) {
-      const request = session.next(wanted)
+      const request = next(session, wanted)
       assert.equal(request.partitions.length, 2)
       const understood = broker.receive(request)
       assert.ok(!('error' in understood) && understood.sessionId === 0)
@@ -109,7 +109,7 @@ describe('FetchSession against a broker’s session cache', () => {
     const session = new FetchSession()
     const wanted = new Map([entry(0)])
     for (let round = 0; round < 20; round++) {
-      const understood = broker.receive(session.next(wanted))
+      const understood = broker.receive(next(session, wanted))
       assert.ok(!('error' in understood))
       session.answered(understood)
       // Its answer was not understood, or its connection broke: the broker still keeps the session.
@@ -118,6 +118,19 @@ describe('FetchSession against a broker’s session cache', () => {
     assert.ok(broker.sessions <= 2, `${broker.sessions} sessions are kept`)
   })
 })
+
+/** Tells the session what is wanted now, as the fetch loop does: everything that is, and what no longer is. */
+function next(session: FetchSession, wanted: ReadonlyMap<string, SessionPartition>) {
+  for (const topicId of ['00', 'ff'].map(byte => byte.repeat(16))) {
+    for (let partition = 0; partition <= 5; partition++) {
+      const key = keyOf({ topicId, partition })
+      const found = wanted.get(key)
+      if (found === undefined) session.leave(key)
+      else session.want(key, found)
+    }
+  }
+  return session.next()
+}
 
 function apply(change: Change, wanted: Map<string, SessionPartition>, broker: SessionCache): void {
   if (!('partition' in change)) {
