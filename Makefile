@@ -22,8 +22,8 @@ demo: ## two clusters and a mirror between them, to watch (KEEP=1 leaves it runn
 	@bin/setup test
 	@node test/demo/demo.ts
 
-bench: ## farlog beside MirrorMaker 2 and others, 15 minutes (CASE=lz4: one work alone)
-	@bin/setup test
+bench: ## farlog beside MirrorMaker 2 and others, 15 minutes (CASE=lz4: one case alone)
+	@bin/setup bench
 	@CASE=$(CASE) node bench/bench.ts
 
 clean: ## remove everything that was installed into the checkout

@@ -77,3 +77,17 @@ export async function copyBacklog(
     await destination.deleteTopics([copy])
   }
 }
+
+/** The median of each figure. */
+export function medianOf(runs: readonly CopyFigures[]): CopyFigures {
+  const of = (pick: (figures: CopyFigures) => number) => {
+    const sorted = runs.map(pick).toSorted((a, b) => a - b)
+    const middle = Math.floor(sorted.length / 2)
+    return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2
+  }
+  return {
+    recordsPerSecond: of(figures => figures.recordsPerSecond),
+    cpuSecondsPerMillion: of(figures => figures.cpuSecondsPerMillion),
+    peakMb: of(figures => figures.peakMb)
+  }
+}

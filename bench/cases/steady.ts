@@ -9,35 +9,48 @@ import { batchesIn } from '../../src/records/batch.ts'
 import { RecordCursor } from '../../src/records/record-cursor.ts'
 import { until } from '../../test/support/wait.ts'
 import type { Contender } from '../contenders/contender.ts'
-import type { Sites } from './copy-backlog.ts'
-import { type RunningLoad, startLoad } from './load.ts'
-import { plainCluster } from './plain-cluster.ts'
-import { cpuSeconds, residentMb } from './process-figures.ts'
+import { farlog, floor, mirrorMaker, perRecord } from '../contenders/contenders.ts'
+import type { Bed } from '../support/bed.ts'
+import { type RunningLoad, startLoad } from '../support/load.ts'
+import { plainCluster } from '../support/plain-cluster.ts'
+import { cpuSeconds, residentMb } from '../support/process-figures.ts'
+import { markdownTable } from '../support/text-table.ts'
 
-export interface SteadyFigures {
+interface SteadyFigures {
   readonly p50Ms: number
   readonly p99Ms: number
   readonly p999Ms: number
   /** Processor seconds per second. */
   readonly cores: number
   readonly residentMb: number
-  readonly records: number
 }
 
+const PARTITIONS = 4
 const RECORDS_PER_SECOND = 20_000
 const WARM_UP_MS = 8_000
 const MEASURED_MS = 8_000
 
-/** Has a contender follow a stream of 20,000 records of 1 kB per second. The topic exists and is empty. */
-export async function followStream(
-  contender: Contender,
-  topic: string,
-  partitions: number,
-  { sourceBootstrap, destinationBootstrap, destination }: Sites,
-  alias: string
-): Promise<SteadyFigures> {
+/** The table of all contenders. */
+export async function measureSteady(bed: Bed): Promise<string> {
+  const rows: string[][] = []
+  for (const contender of [farlog(1), mirrorMaker, perRecord, floor]) {
+    const figures = await followStream(bed, contender)
+    const { p50Ms, p99Ms, p999Ms, cores, residentMb } = figures
+    const [p50, p99, p999] = [p50Ms, p99Ms, p999Ms].map(ms => ms.toFixed(1)) as [string, string, string]
+    rows.push([contender.name, p50, p99, p999, `${(cores * 100).toFixed(1)} %`, residentMb.toFixed(0)])
+    bed.progress(`steady, ${contender.name}: p50 ${p50} ms, p99 ${p99} ms`)
+  }
+  return markdownTable(['20,000 records/s of 1 kB', 'p50 ms', 'p99 ms', 'p99.9 ms', 'of a core', 'resident MB'], rows)
+}
+
+/** Has a contender follow a stream of 20,000 records of 1 kB per second. */
+async function followStream({ east, west, newAlias }: Bed, contender: Contender): Promise<SteadyFigures> {
+  const alias = newAlias()
+  const topic = `steady-${alias}`
   const copy = `${alias}.${topic}`
+  const [sourceBootstrap, destinationBootstrap] = [east.bootstrap, west.bootstrap]
   const order = { alias, sourceBootstrap, destinationBootstrap, topics: topic, compression: 'none' } as const
+  await east.offsets.createTopic(topic, PARTITIONS)
   const ending = new AbortController()
   let load: RunningLoad | undefined
   try {
@@ -51,12 +64,12 @@ export async function followStream(
       records: 1e9,
       recordsPerSecond: RECORDS_PER_SECOND
     })
-    await until(async () => (await destination.total(copy, partitions)) > partitions * 2, {
+    await until(async () => (await west.offsets.total(copy, PARTITIONS)) > PARTITIONS * 2, {
       timeoutMs: 90_000,
       describe: `${contender.name} to begin with ${topic}`
     })
     await using cluster = new Cluster(plainCluster('destination', destinationBootstrap), 'latency')
-    const reader = new LatencyReader(cluster, copy, partitions)
+    const reader = new LatencyReader(cluster, copy, PARTITIONS)
     const reading = reader.run(ending.signal)
     // Whatever had piled up before it started has to be worked off first.
     await pause(WARM_UP_MS)
@@ -74,13 +87,13 @@ export async function followStream(
       p99Ms: at(0.99),
       p999Ms: at(0.999),
       cores,
-      residentMb: now,
-      records: latencies.length
+      residentMb: now
     }
   } finally {
     ending.abort()
     await load?.stop()
-    await destination.deleteTopics([copy])
+    await west.offsets.deleteTopics([copy])
+    await east.offsets.deleteTopics([topic])
   }
 }
 

@@ -1,4 +1,4 @@
-import type { Load } from './support/load.ts'
+import type { Load } from '../support/load.ts'
 
 /** A backlog to copy. */
 export interface Work extends Load {
