@@ -8,6 +8,7 @@ import type { ClusterConfig } from '../config/types.ts'
 import { librdkafkaOptions } from './client-options.ts'
 import { ClusterError } from './errors.ts'
 import { partitionKey, type TopicPartition } from './offsets.ts'
+import { Backoff, pause } from './retry.ts'
 
 /** Progress of one partition as the group keeps it. */
 export interface CommittedOffset extends TopicPartition {
@@ -53,6 +54,9 @@ const REQUEST_TIMEOUT_MS = 10_000
 const COMMIT_TIMEOUT_MS = 3_000
 /** Draining and committing have limits of their own, below this. */
 const HAND_OVER_TIMEOUT_MS = 10_000
+const LEAVE_TIMEOUT_MS = 3_000
+const LEAVE_LOOK_FIRST_MS = 5
+const LEAVE_LOOK_MAX_MS = 100
 const CLOSE_TIMEOUT_MS = 5_000
 
 const ASSIGN_PARTITIONS = kafka.CODES.ERRORS.ERR__ASSIGN_PARTITIONS
@@ -162,13 +166,17 @@ export class GroupMember {
     }
   }
 
-  /** Gives everything back (the listener's `revoked` is called as in any rebalance) and leaves the group. */
-  async close(): Promise<void> {
+  /**
+   * Gives everything back (the listener's `revoked` is called as in any rebalance) and leaves the group.
+   * @param isMember asks the coordinator whether it still counts us in
+   */
+  async close(isMember?: () => Promise<boolean>): Promise<void> {
     if (this.#owned.size > 0) {
       const empty = Promise.withResolvers<void>()
       this.#whenEmpty = empty.resolve
       this.#consumer.unsubscribe()
       await within(empty.promise, HAND_OVER_TIMEOUT_MS)
+      if (isMember !== undefined && !this.#isCoordinatorSilent) await untilLeft(isMember)
     }
     clearInterval(this.#polling)
     // The farewell blocks a thread until the coordinator answers, and the process can't end before it; without one the
@@ -217,6 +225,20 @@ export class GroupMember {
     const { cluster, groupId } = this.#options
     const text = `${cluster.alias}: ${doing} in group ${groupId}: ${message ?? String(error)}`
     return new ClusterError(`LIBRDKAFKA_${code ?? 'UNKNOWN'}`, text, true, { cause: error })
+  }
+}
+
+/**
+ * librdkafka says goodbye some moments after the last partition was let go, and closing it before that loses the
+ * message: the others would wait for the session to time out.
+ */
+async function untilLeft(isMember: () => Promise<boolean>): Promise<void> {
+  const backoff = new Backoff(LEAVE_LOOK_FIRST_MS, LEAVE_LOOK_MAX_MS)
+  const deadlineMs = performance.now() + LEAVE_TIMEOUT_MS
+  while (performance.now() < deadlineMs) {
+    // A coordinator that does not tell cannot be waited for.
+    if (!(await isMember().catch(() => false))) return
+    await pause(backoff.nextMs())
   }
 }
 

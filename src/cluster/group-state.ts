@@ -81,6 +81,17 @@ async function readCommitted(
   )
 }
 
+/** Whether the group counts anybody under this client id among its members. @throws ClusterError where it does not tell */
+export async function isMember(
+  cluster: Cluster,
+  groupId: string,
+  groupProtocol: 'classic' | 'consumer',
+  clientId: string
+): Promise<boolean> {
+  const members = await describeMembers(await findCoordinator(cluster, groupId), groupId, groupProtocol)
+  return members.some(member => member.clientId === clientId)
+}
+
 /** Nice to know, so that what the broker refuses to tell is no error. */
 async function countMembers(
   coordinator: BrokerConnection,
@@ -88,18 +99,28 @@ async function countMembers(
   groupProtocol: 'classic' | 'consumer'
 ): Promise<number | undefined> {
   try {
-    const { groups } =
-      groupProtocol === 'classic'
-        ? await despiteErrors(() => coordinator.call(describeGroupsV5.api, [groupId], false))
-        : await despiteErrors(() => coordinator.call(consumerGroupDescribeV0.api, [groupId], false))
-    const group = groups[0]
-    if (group === undefined) return undefined
-    if (errorName(group.errorCode) === 'GROUP_ID_NOT_FOUND') return 0
-    return group.errorCode === 0 ? group.members.length : undefined
+    return (await describeMembers(coordinator, groupId, groupProtocol)).length
   } catch (error) {
     if (error instanceof ClusterError) return undefined
     throw error
   }
+}
+
+async function describeMembers(
+  coordinator: BrokerConnection,
+  groupId: string,
+  groupProtocol: 'classic' | 'consumer'
+): Promise<readonly { readonly clientId: string }[]> {
+  const { groups } =
+    groupProtocol === 'classic'
+      ? await despiteErrors(() => coordinator.call(describeGroupsV5.api, [groupId], false))
+      : await despiteErrors(() => coordinator.call(consumerGroupDescribeV0.api, [groupId], false))
+  const context = `describing group ${groupId}`
+  const group = groups[0]
+  if (group === undefined) throw new ClusterError('BAD_RESPONSE', `${context}: the answer leaves it out`, true)
+  if (errorName(group.errorCode) === 'GROUP_ID_NOT_FOUND') return []
+  assertNoError(group.errorCode, context)
+  return group.members
 }
 
 /** The library throws where any part of an answer is an error; which parts are is for the caller to see. */

@@ -8,6 +8,7 @@
  */
 import { Cluster } from '../cluster/cluster.ts'
 import { type CommittedOffset, GroupMember } from '../cluster/group-member.ts'
+import { isMember } from '../cluster/group-state.ts'
 import { partitionKey, type TopicPartition } from '../cluster/offsets.ts'
 import { Backoff, pause } from '../cluster/retry.ts'
 import { TopicAdmin } from '../cluster/topic-admin.ts'
@@ -112,7 +113,10 @@ export class FlowControl {
     // What asks a cluster that does not answer has nothing left to do: closing the connections ends it.
     await Promise.race([this.#running, pause(WIND_UP_MS)])
     // The hand-over in the first one commits through the second.
-    await this.#member?.close()
+    await this.#member?.close(() => {
+      const { flow, config, clientId } = this.#options
+      return isMember(this.#source, flow.groupId, config.groupProtocol, clientId)
+    })
     await this.#memory?.close()
     await Promise.all([
       this.#source.close(),

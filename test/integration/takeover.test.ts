@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { digest, type PartitionDigest } from '../support/digest.ts'
 import { type FarlogProcess, startFarlog } from '../support/farlog-process.ts'
+import { KafkaAdmin } from '../support/kafka-admin.ts'
 import { type KafkaCluster, startKafka } from '../support/kafka-cluster.ts'
 import { startProducing } from '../support/produce.ts'
 import { until } from '../support/wait.ts'
@@ -88,6 +89,22 @@ describe('workers that come and go under load', function () {
     await until(async () => (await mirroring(paused)) > 0, { timeoutMs: 60_000, describe: 'it to mirror again' })
     await producing.stop()
     await assertEqualWhenCaughtUp()
+  })
+
+  it('has left the group when it ends in order, so that the next one need not wait for its session', async () => {
+    await using admin = new KafkaAdmin(east.bootstrap)
+    // With few partitions librdkafka nearly always has said goodbye in time by itself.
+    await admin.createTopic('wide', 500)
+    for (let restart = 0; restart < 5; restart++) {
+      const worker = await startFarlog({ ...env, FARLOG_TOPICS: 'wide' })
+      workers.push(worker)
+      await until(async () => (await mirroring(worker)) === 500, { describe: 'the worker to mirror all partitions' })
+      const { groupId } = (await worker.status()).flows[0]!
+      worker.kill('SIGTERM')
+      await worker.exit
+      assert.equal(await admin.groupMembers(groupId), 0, `after restart ${restart}`)
+    }
+    await admin.deleteTopic('wide')
   })
 
   async function assertEqualWhenCaughtUp(atLeast = 0): Promise<void> {

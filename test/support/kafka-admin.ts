@@ -35,6 +35,11 @@ export class KafkaAdmin implements AsyncDisposable {
     await until(() => this.offsets(name, partitions), { describe: `${name} to be usable` })
   }
 
+  /** How many members a consumer group has at this moment. */
+  async groupMembers(groupId: string): Promise<number> {
+    return (await this.#admin.describeGroups({ groups: [groupId] })).get(groupId)!.members.size
+  }
+
   async deleteTopic(name: string): Promise<void> {
     await this.#admin.deleteTopics({ topics: [name] })
     await until(async () => !(await this.topics()).includes(name), { describe: `${name} to be gone` })
