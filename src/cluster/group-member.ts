@@ -52,6 +52,8 @@ const POLL_INTERVAL_MS = 100
 const REQUEST_TIMEOUT_MS = 10_000
 /** A hand-over must not wait for a coordinator that stands still: a commit only saves the next owner some reading. */
 const COMMIT_TIMEOUT_MS = 3_000
+/** The coordinator writes what comes in one request as one batch, which `max.message.bytes` of its own topic limits. */
+const COMMITTED_AT_ONCE_MAX = 1_000
 /** Draining and committing have limits of their own, below this. */
 const HAND_OVER_TIMEOUT_MS = 10_000
 const LEAVE_TIMEOUT_MS = 3_000
@@ -146,14 +148,19 @@ export class GroupMember {
 
   /** Commits progress. @throws ClusterError where the group refused, for instance because this member was replaced */
   async commit(offsets: readonly CommittedOffset[]): Promise<void> {
-    if (offsets.length === 0) return
+    for (let from = 0; from < offsets.length; from += COMMITTED_AT_ONCE_MAX) {
+      await this.#commitTogether(offsets.slice(from, from + COMMITTED_AT_ONCE_MAX))
+    }
+  }
+
+  async #commitTogether(offsets: CommittedOffset[]): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>()
     this.#commits.push(error => {
       if (error) return reject(this.#error('committing progress', error))
       this.#isCoordinatorSilent = false
       resolve()
     })
-    this.#consumer.commit([...offsets] as kafka.TopicPartitionOffset[])
+    this.#consumer.commit(offsets as kafka.TopicPartitionOffset[])
     const giveUp = () => {
       this.#isCoordinatorSilent = true
       reject(this.#error('committing progress', new Error('the coordinator does not answer')))
