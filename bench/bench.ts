@@ -1,7 +1,7 @@
 /**
  * farlog beside what else copies Kafka topics, all on the same two brokers in one run.
  *
- *     make bench               all that fits into 15 minutes; writes bench/results.md and bench/results.svg
+ *     make bench               all but the long cases, in 15 minutes; writes bench/results.md and bench/results.svg
  *     make bench CASE=lz4      one case alone; an unknown name lists them
  *
  * Rounds are interleaved (every contender once, then every contender again), figures are medians.
@@ -11,7 +11,10 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { cpus, totalmem } from 'node:os'
 import { join } from 'node:path'
 import { measureWork, type WorkResult, worksChart, worksTable } from './cases/copy.ts'
+import { measureIdle, measureThousand } from './cases/many.ts'
+import { measureSoak } from './cases/soak.ts'
 import { measureSteady } from './cases/steady.ts'
+import { measureThreads } from './cases/threads.ts'
 import { measureWan } from './cases/wan.ts'
 import { WORKS } from './cases/works.ts'
 import { type Bed, makeBed } from './support/bed.ts'
@@ -20,23 +23,34 @@ const TIME_BOX_MS = 15 * 60_000
 /** What the first round of a work takes at most. */
 const ROUND_MS = 60_000
 
-/** Cases beside the backlogs: the function gives their table. */
-const OTHER_CASES: readonly {
+interface Case {
   readonly name: string
+  /** What it takes at most. */
   readonly ms: number
+  /** Gives a table. */
   readonly measure: (bed: Bed) => Promise<string>
-}[] = [
+}
+
+/** Beside the backlogs. */
+const OTHER_CASES: readonly Case[] = [
   { name: 'steady', ms: 110_000, measure: measureSteady },
-  { name: 'wan', ms: 240_000, measure: measureWan }
+  { name: 'threads', ms: 70_000, measure: measureThreads },
+  { name: 'thousand', ms: 110_000, measure: measureThousand }
+]
+/** Too long to be done together with all others. */
+const LONG_CASES: readonly Case[] = [
+  { name: 'idle', ms: 300_000, measure: measureIdle },
+  { name: 'wan', ms: 360_000, measure: measureWan },
+  { name: 'soak', ms: 660_000, measure: measureSoak }
 ]
 
 const wanted = process.env.CASE ?? ''
 const isWanted = ({ name }: { readonly name: string }) => wanted === '' || name === wanted
 const works = WORKS.filter(isWanted)
-const others = OTHER_CASES.filter(isWanted)
+const others = [...OTHER_CASES.filter(isWanted), ...LONG_CASES.filter(({ name }) => name === wanted)]
 if (works.length + others.length === 0) {
   console.error(
-    `There is no case ${wanted}; there are ${[...WORKS, ...OTHER_CASES].map(({ name }) => name).join(', ')}`
+    `There is no case ${wanted}; there are ${[...WORKS, ...OTHER_CASES, ...LONG_CASES].map(({ name }) => name).join(', ')}`
   )
   process.exit(2)
 }

@@ -27,6 +27,8 @@ export interface Sites {
 
 /** Left out at the beginning: connecting, taking over, warming up. */
 const WARM_UP_SHARE = 0.1
+/** Where that would take longer, this much time from the first copy on. */
+const WARM_UP_MS_MAX = 20_000
 /** Slow contenders are stopped after this long; their rate has shown by then. */
 const WINDOW_MS_MAX = 8_000
 const LOOK_INTERVAL_MS = 20
@@ -64,7 +66,12 @@ export async function copyBacklog(
         },
         { timeoutMs, pauseMs: LOOK_INTERVAL_MS, describe: `${contender.name} to copy ${topic}` }
       )
-    const first = await hasReached(({ copied }) => copied >= records * WARM_UP_SHARE, START_TIMEOUT_MS)
+    // A fence leaves a marker or two in each partition.
+    const begun = await hasReached(({ copied }) => copied > partitions * 4, START_TIMEOUT_MS)
+    const first = await hasReached(
+      ({ copied, atMs }) => copied >= records * WARM_UP_SHARE || atMs >= begun.atMs + WARM_UP_MS_MAX,
+      WARM_UP_MS_MAX * 2
+    )
     const deadlineMs = first.atMs + WINDOW_MS_MAX
     const last = await hasReached(({ copied, atMs }) => copied >= records || atMs >= deadlineMs, WINDOW_MS_MAX * 2)
     const copied = last.copied - first.copied

@@ -2,7 +2,7 @@ import type { Socket } from 'node:net'
 
 /** What a socket has inside (Node's lib/net.js and lib/internal/stream_base_commons.js). */
 interface SocketInside {
-  readonly _handle?: { useUserBuffer?(buffer: Uint8Array): void; readonly reading?: boolean; readStart?(): void } | null
+  readonly _handle?: { useUserBuffer?(buffer: Uint8Array): void } | null
   [symbol: symbol]: unknown
 }
 

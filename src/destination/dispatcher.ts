@@ -7,8 +7,9 @@ import type { OutgoingBatch, PartitionWriter } from './partition-writer.ts'
 /** Requests a broker may have unanswered from us; with acks=all each waits for its replicas, so one alone would crawl. */
 const IN_FLIGHT_REQUESTS_MAX = 5
 /**
- * Over a long way that many hold too little: further ones go out as long as they are large, up to so many bytes. Small
- * ones wait for an answer, and grow meanwhile: a hundred tiny requests would cost both sides more than they bring.
+ * Over a long way that many hold too little: further ones go out while they are large and less than this is
+ * unanswered. Small ones wait for an answer, and grow meanwhile: a hundred tiny requests would cost both sides more
+ * than they bring.
  */
 const IN_FLIGHT_BYTES_MAX = 32 * 1024 * 1024
 const LARGE_REQUEST_BYTES_MIN = 1024 * 1024

@@ -135,7 +135,9 @@ export class FlowControl {
       try {
         await this.#refresh()
         this.#notReadyReason = null
-        backoff.reset()
+        // Many topics at once take their brokers longer than we wait for them.
+        if (this.#catalog.isComplete) backoff.reset()
+        else pauseMs = Math.min(backoff.nextMs(), pauseMs)
       } catch (error) {
         const reason = messageOf(error)
         // A worker that has been ready stays so: what it mirrors does not depend on this.

@@ -48,6 +48,7 @@ export class TopicCatalog {
   readonly #log: LogSink
   readonly #refusedLogged = new Set<string>()
   #topics = new Map<string, CatalogTopic>()
+  #isComplete = false
 
   constructor(
     config: Config,
@@ -76,6 +77,11 @@ export class TopicCatalog {
 
   get topics(): ReadonlyMap<string, CatalogTopic> {
     return this.#topics
+  }
+
+  /** Whether the last refresh left out none that is to be mirrored. */
+  get isComplete(): boolean {
+    return this.#isComplete
   }
 
   /**
@@ -108,6 +114,7 @@ export class TopicCatalog {
       })
     }
     this.#topics = topics
+    this.#isComplete = topics.size === selected.length
   }
 
   #isRefused(topic: string): boolean {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
-import { BatchView, batchesIn, readInt64, writeInt64 } from '../../../src/records/batch.ts'
+import { BatchView, batchesIn, lastBatchIn, readInt64, writeInt64 } from '../../../src/records/batch.ts'
 import { RecordsError } from '../../../src/records/errors.ts'
 import { aSourceLog } from './support/arbitraries.ts'
 import { isRecordsError } from './support/is-records-error.ts'
@@ -194,6 +194,56 @@ describe('batchesIn', () => {
     )
   })
 })
+
+describe('lastBatchIn', () => {
+  const aCut = fc.double({ min: 0, max: 1, noNaN: true })
+
+  it('is the last of batchesIn, wherever the bytes are cut', () => {
+    fc.assert(
+      fc.property(aSourceLog, aCut, (log, fraction) => {
+        const bytes = Buffer.concat(log.map(batch => batch.bytes))
+        assertSameLast(bytes.subarray(0, Math.round(fraction * bytes.length)))
+      })
+    )
+  })
+
+  it('is the last of batchesIn at every cut of a short log, of any format', () => {
+    const batches = [aPlainRecord(3), aPlainRecord(9)].map(record => encodeBatch([record], batchFields([record])))
+    const bytes = Buffer.concat([oldMessage(0, 1, 'first'), oldMessage(1, 2, ''), ...batches])
+    for (let cutAt = 0; cutAt <= bytes.length; cutAt++) assertSameLast(bytes.subarray(0, cutAt))
+    assert.equal(lastBatchIn(bytes)?.baseOffset, 9)
+    assert.equal(lastBatchIn(bytes.subarray(0, bytes.length - 1))?.baseOffset, 3)
+    assert.equal(lastBatchIn(bytes.subarray(0, 20)), undefined)
+  })
+
+  it('refuses what batchesIn refuses, in the same words', () => {
+    const aDamage = fc.record({ log: aSourceLog, cut: aCut, at: fc.nat({ max: 200 }), byte: fc.nat({ max: 255 }) })
+    fc.assert(
+      fc.property(aDamage, ({ log, cut, at, byte }) => {
+        const bytes = Buffer.concat(log.map(batch => batch.bytes))
+        bytes[at % bytes.length] = byte
+        assertSameLast(bytes.subarray(0, Math.round(cut * bytes.length)))
+      })
+    )
+    const lying = encodeBatch([aPlainRecord(7)], batchFields([aPlainRecord(7)]))
+    lying.writeInt32BE(0, 8)
+    assert.throws(() => lastBatchIn(lying), isRecordsError('MALFORMED_BATCH', 7))
+  })
+})
+
+/** Whether both find the same last batch, or refuse the bytes for the same reason. */
+function assertSameLast(bytes: Buffer): void {
+  const found = [() => lastBatchIn(bytes), () => [...batchesIn(bytes)].at(-1)].map(find => {
+    try {
+      const view = find()
+      return view === undefined ? 'none' : { start: view.start, end: view.end, baseOffset: view.baseOffset }
+    } catch (error) {
+      if (!(error instanceof RecordsError)) throw error
+      return { code: error.code, message: error.message, sourceOffset: error.sourceOffset }
+    }
+  })
+  assert.deepEqual(found[0], found[1])
+}
 
 function assertWholeBatches(batches: readonly Buffer[], cut: Buffer): void {
   const expected: Buffer[] = []

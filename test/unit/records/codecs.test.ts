@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { gzipSync } from 'node:zlib'
+import { gzipSync, zstdCompressSync } from 'node:zlib'
 import fc from 'fast-check'
 import { Codec, compress, DECOMPRESSED_BYTES_MAX, decompress, isCodec } from '../../../src/records/codecs.ts'
-import { plainDecompress, xerial } from './support/plain-codecs.ts'
+import { COMPRESSORS, plainDecompress, xerial } from './support/plain-codecs.ts'
 
 const CODECS = Object.entries(Codec)
 
@@ -147,16 +147,89 @@ describe('bytes that are not what the codec says', () => {
       )
       fc.assert(
         fc.property(garbage, bytes => {
-          try {
-            assert.ok(decompress(codec, bytes).length <= DECOMPRESSED_BYTES_MAX)
-          } catch (error) {
-            assert.ok(error instanceof Error && !(error instanceof assert.AssertionError))
-          }
+          decompressDamaged(codec, bytes)
         })
       )
     })
   }
 })
+
+describe('a good input right after a damaged one', () => {
+  const plain = Buffer.from('some text that repeats, some text that repeats, '.repeat(40))
+
+  for (const { name, codec, compress: compressWith } of COMPRESSORS.filter(({ codec }) => codec !== Codec.none)) {
+    const whole = compressWith(plain)
+
+    it(`still comes out of ${name} after each way to cut one short`, () => {
+      for (let end = 0; end < whole.length; end++) {
+        decompressDamaged(codec as Codec, whole.subarray(0, end))
+        assert.ok(decompress(codec as Codec, whole).equals(plain), `cut at ${end}`)
+      }
+    })
+
+    it(`still comes out of ${name} after any of its bytes was changed`, () => {
+      for (let at = 0; at < whole.length; at++) {
+        for (const bits of [0x01, 0x80, 0xff]) {
+          const damaged = Buffer.from(whole)
+          damaged[at]! ^= bits
+          decompressDamaged(codec as Codec, damaged)
+          assert.ok(decompress(codec as Codec, whole).equals(plain), `byte ${at} changed by ${bits}`)
+        }
+      }
+    })
+  }
+})
+
+describe('frames one behind the other', () => {
+  // Also such as end exactly where the memory for results does.
+  const sizes = fc.array(fc.oneof(fc.nat({ max: 3_000 }), fc.constantFrom(131_072, 262_143, 262_144, 262_145)), {
+    minLength: 2,
+    maxLength: 4
+  })
+  for (const [name, codec, compressOne] of [
+    ['gzip', Codec.gzip, (plain: Buffer) => gzipSync(plain)],
+    ['zstd', Codec.zstd, (plain: Buffer) => zstdCompressSync(plain)]
+  ] as const) {
+    it(`are all read from ${name}`, () => {
+      fc.assert(
+        fc.property(sizes, frameBytes => {
+          const plain = frameBytes.map((bytes, i) => Buffer.alloc(bytes, `frame ${i}, `))
+          assert.ok(decompress(codec, Buffer.concat(plain.map(compressOne))).equals(Buffer.concat(plain)))
+        }),
+        { numRuns: 30 }
+      )
+    })
+  }
+
+  it('end with the first one in lz4', () => {
+    const frames = ['first', 'second'].map(text => Buffer.from(compress(Codec.lz4, Buffer.from(text))))
+    assert.equal(decompress(Codec.lz4, Buffer.concat(frames)).toString(), 'first')
+  })
+
+  it('are refused by snappy, which has no frames', () => {
+    const blocks = ['first', 'second'].map(text => Buffer.from(compress(Codec.snappy, Buffer.from(text))))
+    assert.throws(() => decompress(Codec.snappy, Buffer.concat(blocks)))
+  })
+
+  it('may be followed by zeros in gzip, and by nothing else that is not a frame', () => {
+    const member = gzipSync(Buffer.from('text'))
+    assert.equal(decompress(Codec.gzip, Buffer.concat([member, Buffer.alloc(9)])).toString(), 'text')
+    assert.throws(() => decompress(Codec.gzip, Buffer.concat([member, Buffer.from('garbage')])), {
+      code: 'Z_DATA_ERROR'
+    })
+    const frame = zstdCompressSync(Buffer.from('text'))
+    assert.throws(() => decompress(Codec.zstd, Buffer.concat([frame, Buffer.from('garbage')])), /frame/)
+  })
+})
+
+/** Either refuses it or gives some bytes. */
+function decompressDamaged(codec: Codec, damaged: Buffer): void {
+  try {
+    assert.ok(decompress(codec, damaged).length <= DECOMPRESSED_BYTES_MAX)
+  } catch (error) {
+    assert.ok(error instanceof Error && !(error instanceof assert.AssertionError))
+  }
+}
 
 function notCompressible(bytes: number): Buffer {
   const random = Buffer.alloc(bytes)

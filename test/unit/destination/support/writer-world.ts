@@ -126,8 +126,14 @@ export class WriterWorld {
   }
 
   #send(): void {
+    const expectedBytes = this.#writer.nextBytes
     const batch = this.#writer.take()
-    if (batch !== undefined) this.#wire.push(batch)
+    if (batch === undefined) {
+      assert.equal(this.#writer.nextBytes, 0, 'what gives nothing says so')
+    } else {
+      assert.equal(batch.sealed.bytes.length, expectedBytes, 'as many bytes as it said')
+      this.#wire.push(batch)
+    }
     assert.ok(this.#wire.length <= 5, 'no more than five batches are in flight')
   }
 
