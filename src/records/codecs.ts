@@ -1,3 +1,4 @@
+import { decodeSmallLz4 } from './small-lz4.ts'
 import { runWasmCodec } from './wasm-codecs.ts'
 import { runZlibCodec } from './zlib-codecs.ts'
 
@@ -28,8 +29,7 @@ export function decompress(codec: Codec, compressed: Buffer): Buffer {
     case Codec.snappy:
       return decompressSnappy(compressed)
     case Codec.lz4:
-      assertLz4Fits(compressed)
-      return runWasmCodec('lz4_decompress', compressed)
+      return decodeSmallLz4(compressed) ?? decompressLz4(compressed)
     case Codec.zstd:
       return runZlibCodec('zstdDecompress', compressed, DECOMPRESSED_BYTES_MAX)
   }
@@ -58,6 +58,11 @@ export function compress(codec: Codec, plain: Buffer): Buffer {
 /** Whether the number names a codec. */
 export function isCodec(codec: number): codec is Codec {
   return codec >= Codec.none && codec <= Codec.zstd
+}
+
+function decompressLz4(compressed: Buffer): Buffer {
+  assertLz4Fits(compressed)
+  return runWasmCodec('lz4_decompress', compressed)
 }
 
 function decompressSnappy(compressed: Buffer): Buffer {
