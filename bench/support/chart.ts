@@ -45,7 +45,7 @@ export function barChart(title: string, subtitle: string, groups: readonly BarGr
     .title { font-size: 17px; font-weight: 600 }
     .group { font-weight: 600 }
     .label { text-anchor: end }
-    .small { font-size: 12px; fill: #59636e }
+    .small { font-size: 11px; fill: #59636e }
     .ours { fill: #0969da }
     .other { fill: #8c959f }
     @media (prefers-color-scheme: dark) {

@@ -8,7 +8,7 @@ import {
 } from '../destination/partition-writer.ts'
 import { lastBatchIn } from '../records/batch.ts'
 import { Rewriter } from '../rewrite/rewriter.ts'
-import type { FetchTarget } from '../source/source-reader.ts'
+import type { FetchTarget } from '../source/fetch-loop.ts'
 import type { FlowContext } from './flow-context.ts'
 import { diverged, type Halt, haltFor, haltForSource } from './halt.ts'
 import type { Assignment, Progress } from './messages.ts'

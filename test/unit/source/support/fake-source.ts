@@ -1,6 +1,6 @@
 import type { Cluster } from '../../../../src/cluster/cluster.ts'
 import type { FetchedPartition } from '../../../../src/cluster/fetch.ts'
-import type { FetchTarget } from '../../../../src/source/source-reader.ts'
+import type { FetchTarget } from '../../../../src/source/fetch-loop.ts'
 import { fetchResponse } from '../../cluster/support/fetch-response.ts'
 
 /** What a Fetch request asks of a partition. */

@@ -1,0 +1,359 @@
+/**
+ * One fetch loop at one broker.
+ *
+ *     request ──▶ broker ──▶ response n ──▶ positions move on (batch headers only, microseconds)
+ *        ▲                                        │
+ *        └────────── request n+1 goes out ◀───────┤
+ *                                                 └──▶ response n is rewritten while the broker works on n+1
+ *
+ * The naive loop (fetch, rewrite, fetch) leaves the broker idle while we work and us idle while the broker does.
+ * A partition whose buffer is full leaves the request and comes back when there is room, so it stops only itself.
+ *
+ * With thousands of partitions, nothing here looks at all of them for a request: only at those that were touched.
+ */
+import type { Cluster } from '../cluster/cluster.ts'
+import { ClusterError, errorName } from '../cluster/errors.ts'
+import { type FetchedPartition, type FetchResponse, fetch } from '../cluster/fetch.ts'
+import { Backoff, pause } from '../cluster/retry.ts'
+import { FetchSession } from './fetch-session.ts'
+import { Wakeup } from './wakeup.ts'
+
+/** A source partition that wants to be read. Its callbacks are called from the fetch loop, one after the other. */
+export interface FetchTarget {
+  readonly topic: string
+  readonly partition: number
+  /** 32 hexadecimal digits. */
+  readonly topicId: string
+  /** Next offset to fetch. */
+  readonly fetchOffset: number
+  /** Leader epoch of the last batch that was fetched; -1 while unknown. */
+  readonly lastFetchedEpoch: number
+  /** Received, and not acknowledged by the destination. */
+  readonly bufferedBytes: number
+  /** False once its owner let go of it: nothing is handed to it any more. */
+  readonly isOpen: boolean
+  /** News of the partition; must move `fetchOffset` behind the whole batches in it, and do nothing that takes long. */
+  received(fetched: FetchedPartition): void
+  /** Handles the records of what was `received`; they are gone after it returns. */
+  process(fetched: FetchedPartition): void
+  /** The broker answered for this partition with an error that a new leader would not mend. */
+  refused(error: string): void
+}
+
+export interface SourceReaderOptions {
+  readonly cluster: Cluster
+  readonly signal: AbortSignal
+  /** Whether the flow as a whole has room for another response. */
+  hasRoom(): boolean
+  retrying(error: string): void
+}
+
+const FETCH_MAX_WAIT_MS = 500
+/** While a partition waits for room, quiet ones must not keep the request open: it has to come back in soon. */
+const FETCH_MAX_WAIT_CROWDED_MS = 10
+const FAR_ROUND_TRIP_MS = 40
+const MIB = 1024 * 1024
+/** What one answer may hold; a single batch that is larger comes whole all the same. */
+const FETCH_BYTES_MAX = 8 * MIB
+/**
+ * How much is asked for of a partition at once, the more the longer the round trip, and how much of it may be here
+ * unacknowledged before no more is asked for: one slow leader at the destination can't take all the memory.
+ */
+const FETCH_WINDOWS = [
+  { roundTripMsMin: 0, partitionBytesMax: MIB, bufferedBytesMax: 4 * MIB },
+  { roundTripMsMin: 20, partitionBytesMax: 2 * MIB, bufferedBytesMax: 4 * MIB },
+  { roundTripMsMin: FAR_ROUND_TRIP_MS, partitionBytesMax: 4 * MIB, bufferedBytesMax: 8 * MIB }
+] as const
+/** After this many bytes of rewriting, answers and acknowledgements get a turn. */
+const PROCESS_BYTES_PER_TURN = 1024 * 1024
+
+/** Errors that say: ask for the metadata again, somebody else leads this partition or will soon. */
+const LEADERSHIP_ERRORS = new Set([
+  'NOT_LEADER_OR_FOLLOWER',
+  'LEADER_NOT_AVAILABLE',
+  'REPLICA_NOT_AVAILABLE',
+  'FENCED_LEADER_EPOCH',
+  'UNKNOWN_LEADER_EPOCH',
+  'UNKNOWN_TOPIC_OR_PARTITION',
+  'KAFKA_STORAGE_ERROR',
+  'OFFSET_NOT_AVAILABLE',
+  'UNKNOWN_SERVER_ERROR'
+])
+
+/** A target as its loop keeps it. */
+interface Reading {
+  readonly key: string
+  readonly target: FetchTarget
+  readonly leaderEpoch: number
+}
+
+/** What an answer holds of a target. */
+interface Received {
+  readonly reading: Reading
+  readonly fetched: FetchedPartition
+}
+
+interface LoopListener {
+  /** The loop has let go of it: somebody else may lead it. */
+  leaderless(target: FetchTarget): void
+  /** The round trips are long. Called while no answer is being processed: the loop's targets may be taken from it. */
+  isFar(): void
+}
+
+/** It ends when it has no partitions left and begins again with the next one. */
+export class FetchLoop {
+  readonly #nodeId: number
+  readonly #purpose: string
+  readonly #options: SourceReaderOptions
+  readonly #listener: LoopListener
+  readonly #readings = new Map<string, Reading>()
+  /** Those whose position or room may have changed since the last request. */
+  readonly #touched = new Set<Reading>()
+  /** Those that wait for room. */
+  readonly #crowded = new Set<Reading>()
+  readonly #session = new FetchSession()
+  readonly #wakeup = new Wakeup()
+  readonly #backoff = new Backoff(50, 5_000)
+  #window: (typeof FETCH_WINDOWS)[number] = FETCH_WINDOWS[0]
+  #isRunning = false
+  /** A request is under way, or its answer is being looked at. */
+  #isAsking = false
+  #mustFindLeaders = false
+  answeredAtMs: number | undefined
+
+  constructor(nodeId: number, index: number, options: SourceReaderOptions, listener: LoopListener) {
+    this.#nodeId = nodeId
+    this.#purpose = `fetch-${index}`
+    this.#options = options
+    this.#listener = listener
+    options.signal.addEventListener('abort', () => this.#wakeup.wake(), { once: true })
+  }
+
+  get size(): number {
+    return this.#readings.size
+  }
+
+  add(target: FetchTarget, leaderEpoch: number): void {
+    const reading = { key: keyOf(target), target, leaderEpoch }
+    this.#drop(reading.key)
+    this.#readings.set(reading.key, reading)
+    this.#touched.add(reading)
+    this.#wakeup.wake()
+    if (!this.#isRunning) void this.#run()
+  }
+
+  remove(target: FetchTarget): void {
+    const reading = this.#readingOf(target)
+    if (reading !== undefined) this.#drop(reading.key)
+    this.#wakeup.wake()
+  }
+
+  /** Lets go of so many targets, for another loop. What is under way for them is not taken any more. */
+  handOver(count: number): Reading[] {
+    const handed = [...this.#readings.values()].slice(0, count)
+    for (const { key } of handed) this.#drop(key)
+    return handed
+  }
+
+  /** Looks at this target again before the next request. */
+  touch(target: FetchTarget): void {
+    const reading = this.#readingOf(target)
+    if (reading !== undefined) this.#touched.add(reading)
+  }
+
+  wake(): void {
+    this.#wakeup.wake()
+  }
+
+  isAsking(target: FetchTarget): boolean {
+    const reading = this.#readingOf(target)
+    return reading !== undefined && this.#isAsking && this.#session.asked(reading.key) !== undefined
+  }
+
+  #readingOf(target: FetchTarget): Reading | undefined {
+    const reading = this.#readings.get(keyOf(target))
+    return reading?.target === target ? reading : undefined
+  }
+
+  #drop(key: string): void {
+    const reading = this.#readings.get(key)
+    if (reading === undefined) return
+    this.#readings.delete(key)
+    this.#touched.delete(reading)
+    this.#crowded.delete(reading)
+    this.#session.leave(key)
+  }
+
+  async #run(): Promise<void> {
+    this.#isRunning = true
+    try {
+      let request = this.#request()
+      while (this.#isWanted) {
+        const response = await request
+        if (response === undefined) {
+          if (this.#mustFindLeaders) this.#giveBackAll()
+          request = this.#request()
+          continue
+        }
+        const fetched = this.#receive(response)
+        request = this.#request()
+        await this.#process(fetched)
+        response.release()
+        if (this.#window.roundTripMsMin >= FAR_ROUND_TRIP_MS) this.#listener.isFar()
+      }
+      // Nobody wants what is still under way, but its memory has to come back, and its session must not be mixed up
+      // with the next one's.
+      const unwanted = await request
+      unwanted?.release()
+    } finally {
+      this.#isRunning = false
+      this.#isAsking = false
+      this.#session.reset()
+    }
+    if (this.#isWanted) void this.#run()
+  }
+
+  get #isWanted(): boolean {
+    return this.#readings.size > 0 && !this.#options.signal.aborted
+  }
+
+  /** One answer, or `undefined` where there was none: the loop looks again at what is wanted. Never throws. */
+  async #request(): Promise<FetchResponse | undefined> {
+    while (this.#isWanted) {
+      this.#lookAtTouched()
+      if (this.#session.size > 0 && this.#options.hasRoom()) return this.#fetch()
+      this.#isAsking = false
+      await this.#wakeup.wait()
+    }
+    return undefined
+  }
+
+  async #fetch(): Promise<FetchResponse | undefined> {
+    this.#isAsking = true
+    try {
+      const connection = await this.#options.cluster.batchBroker(this.#nodeId, this.#purpose)
+      this.#setWindow(connection.roundTripMs)
+      const response = await fetch(connection, {
+        maxWaitMs: this.#crowded.size > 0 ? FETCH_MAX_WAIT_CROWDED_MS : FETCH_MAX_WAIT_MS,
+        minBytes: 1,
+        maxBytes: FETCH_BYTES_MAX,
+        readCommitted: true,
+        ...this.#session.next()
+      })
+      if (response.errorCode !== 0) {
+        response.release()
+        throw new ClusterError(errorName(response.errorCode), 'fetch refused', true)
+      }
+      this.#session.answered(response)
+      this.#backoff.reset()
+      this.answeredAtMs = performance.now()
+      return response
+    } catch (error) {
+      await this.#recover(error)
+      return undefined
+    }
+  }
+
+  async #recover(error: unknown): Promise<void> {
+    this.#session.reset()
+    if (this.#options.signal.aborted) return
+    const code = error instanceof ClusterError ? error.code : 'UNREACHABLE'
+    this.#options.retrying(code)
+    // The broker has dropped an idle session for another client's: a full request begins the next one.
+    if (code === 'FETCH_SESSION_ID_NOT_FOUND' || code === 'INVALID_FETCH_SESSION_EPOCH') return
+    await pause(this.#backoff.nextMs(), this.#options.signal)
+    // Perhaps this broker is gone for good, or one topic made anew spoils the session for all: let every partition look
+    // for its leader again. Not here: records of the answer before may still be waiting to be processed, and the next
+    // loop must not overtake them.
+    this.#mustFindLeaders = true
+  }
+
+  #giveBackAll(): void {
+    this.#mustFindLeaders = false
+    for (const { key, target } of [...this.#readings.values()]) {
+      this.#drop(key)
+      this.#listener.leaderless(target)
+    }
+  }
+
+  /** Brings what is asked for up to date with what was touched. */
+  #lookAtTouched(): void {
+    for (const reading of this.#touched) {
+      const { key, target, leaderEpoch } = reading
+      if (!target.isOpen || target.bufferedBytes >= this.#window.bufferedBytesMax) {
+        this.#crowded.add(reading)
+        this.#session.leave(key)
+        continue
+      }
+      this.#crowded.delete(reading)
+      this.#session.want(key, {
+        topicId: target.topicId,
+        partition: target.partition,
+        leaderEpoch,
+        fetchOffset: target.fetchOffset,
+        lastFetchedEpoch: target.lastFetchedEpoch,
+        maxBytes: this.#window.partitionBytesMax
+      })
+    }
+    this.#touched.clear()
+  }
+
+  #setWindow(roundTripMs: number): void {
+    const window = FETCH_WINDOWS.findLast(({ roundTripMsMin }) => roundTripMs >= roundTripMsMin)!
+    if (window === this.#window) return
+    this.#window = window
+    for (const reading of this.#readings.values()) this.#touched.add(reading)
+    this.#lookAtTouched()
+  }
+
+  /** Moves positions on; returns what has records to be processed. */
+  #receive(response: FetchResponse): Received[] {
+    const withRecords: Received[] = []
+    for (const fetched of response.partitions) {
+      const key = keyOf(fetched)
+      const reading = this.#readings.get(key)
+      const target = reading?.target
+      // Removed meanwhile, or replaced by its successor at another position: this answer is not for it.
+      if (reading === undefined || target === undefined || !target.isOpen) continue
+      if (this.#session.asked(key)?.fetchOffset !== target.fetchOffset) continue
+      if (fetched.errorCode !== 0) {
+        this.#refuse(reading, errorName(fetched.errorCode))
+        continue
+      }
+      target.received(fetched)
+      this.#touched.add(reading)
+      if (fetched.records.length > 0) withRecords.push({ reading, fetched })
+    }
+    return withRecords
+  }
+
+  #refuse({ key, target }: Reading, error: string): void {
+    this.#drop(key)
+    if (LEADERSHIP_ERRORS.has(error) || error === 'UNKNOWN_TOPIC_ID') {
+      this.#options.retrying(error)
+      this.#listener.leaderless(target)
+    } else {
+      target.refused(error)
+    }
+  }
+
+  async #process(all: readonly Received[]): Promise<void> {
+    let bytesThisTurn = 0
+    for (const { reading, fetched } of all) {
+      const { target } = reading
+      if (!target.isOpen) continue
+      target.process(fetched)
+      // It may have grown: records come out of their compression here.
+      this.touch(target)
+      bytesThisTurn += fetched.records.length
+      if (bytesThisTurn >= PROCESS_BYTES_PER_TURN) {
+        bytesThisTurn = 0
+        await new Promise(resolve => setImmediate(resolve))
+      }
+    }
+  }
+}
+
+function keyOf({ topicId, partition }: { readonly topicId: string; readonly partition: number }): string {
+  return `${topicId}/${partition}`
+}
