@@ -21,18 +21,17 @@ const EVERY_ROUND = 3
 
 /** One work. @param laterMs what must be left of the time for what comes after it; further rounds are left out for that */
 export async function measureWork(bed: Bed, work: Work, laterMs: number): Promise<WorkResult> {
-  const { east, west, progress } = bed
+  const { east, near, progress } = bed
   progress(`${work.description}: writing ${work.records.toLocaleString('en-US')} records`)
-  await east.offsets.createTopic(work.name, work.partitions)
+  await east.admin.createTopic(work.name, work.partitions)
   await writeLoad({ ...work, bootstrap: east.bootstrap, topic: work.name })
-  const sites = { sourceBootstrap: east.bootstrap, destinationBootstrap: west.bootstrap, destination: west.offsets }
   const seen = new Map<Contender, CopyFigures[]>()
   const beganMs = bed.timeLeftMs()
   for (let round = 0; round < work.rounds; round++) {
     const firstRoundMs = beganMs - bed.timeLeftMs()
     if (round > 0 && bed.timeLeftMs() < laterMs + firstRoundMs) break
     for (const contender of CONTENDERS.slice(0, round === 0 ? CONTENDERS.length : EVERY_ROUND)) {
-      const figures = await copyBacklog(contender, { ...work, topic: work.name }, sites, bed.newAlias())
+      const figures = await copyBacklog(contender, { ...work, topic: work.name }, near, bed.newAlias())
       seen.set(contender, [...(seen.get(contender) ?? []), figures])
       progress(
         `${work.name}, round ${round + 1}, ${contender.name}: ${threeDigits(figures.recordsPerSecond)} records/s, ` +

@@ -1,13 +1,12 @@
 /** Many partitions: what they cost while little happens in them, and how long a worker takes until it mirrors them. */
 import { setTimeout as pause } from 'node:timers/promises'
-import { type FarlogProcess, startFarlog } from '../../test/support/farlog-process.ts'
+import type { FarlogProcess } from '../../test/support/farlog-process.ts'
 import { until } from '../../test/support/wait.ts'
-import type { RunningContender } from '../contenders/contender.ts'
-import { mirrorMaker } from '../contenders/contenders.ts'
+import { mirrorMaker, startWorker } from '../contenders/contenders.ts'
 import type { Bed } from '../support/bed.ts'
 import { startLoad } from '../support/load.ts'
-import { cpuSeconds, residentMb } from '../support/process-figures.ts'
-import { markdownTable } from '../support/text-table.ts'
+import { coresDuring, residentMb } from '../support/process-figures.ts'
+import { markdownTable, percent } from '../support/text-table.ts'
 
 const PARTITIONS_PER_TOPIC = 100
 /** Kafka reserves 10 MB for each index file of each partition; these hold next to nothing. */
@@ -15,6 +14,7 @@ const SMALL_INDEXES = { 'segment.index.bytes': '65536' }
 const SETTLE_MS = 8_000
 const MEASURED_MS = 15_000
 const START_TIMEOUT_MS = 180_000
+const ONE_THREAD = 1
 const HEADER = ['', 'mirror', 'first start s', 'next start s', 'of a core', 'resident MB']
 
 /** 1,000 partitions, a few records per second in each. */
@@ -23,7 +23,7 @@ export async function measureThousand(bed: Bed): Promise<string> {
   const topic = 'thousand'
   const partitions = 1_000
   const recordsPerSecond = 5_000
-  await east.offsets.createTopic(topic, partitions, SMALL_INDEXES)
+  await east.admin.createTopic(topic, partitions, SMALL_INDEXES)
   const load = startLoad({
     ...{ bootstrap: east.bootstrap, topic, value: 1_000, compression: 'none', isBatched: false },
     ...{ records: 1e9, recordsPerSecond }
@@ -42,7 +42,7 @@ export async function measureThousand(bed: Bed): Promise<string> {
     const other = newAlias()
     const copies = async () => (await west.offsets.total(`${other}.${topic}`, partitions)) > partitions
     const began = performance.now()
-    await using theirs: RunningContender = await mirrorMaker.start({
+    await using theirs = await mirrorMaker.start({
       alias: other,
       sourceBootstrap: east.bootstrap,
       destinationBootstrap: west.bootstrap,
@@ -67,8 +67,8 @@ export async function measureIdle(bed: Bed): Promise<string> {
   const busy = { topic: 'idle-busy', partitions: 10 }
   const alias = newAlias()
   progress('idle: creating 10,000 partitions')
-  for (const topic of idle) await east.offsets.createTopic(topic, PARTITIONS_PER_TOPIC, SMALL_INDEXES)
-  await east.offsets.createTopic(busy.topic, busy.partitions)
+  for (const topic of idle) await east.admin.createTopic(topic, PARTITIONS_PER_TOPIC, SMALL_INDEXES)
+  await east.admin.createTopic(busy.topic, busy.partitions)
   const rows: string[][] = []
   const few = await startOwn(bed, `${alias}few`, busy.topic, busy.partitions)
   const [fewCores, fewMb] = await flatCosts(few.pid)
@@ -103,13 +103,10 @@ async function startOwn(
   partitions: number
 ): Promise<{ readonly pid: number; readonly seconds: string; stop(): Promise<void> }> {
   const began = performance.now()
-  const worker = await startFarlog({
-    FARLOG_SOURCE: alias,
-    FARLOG_DESTINATIONS: 'west',
-    [`FARLOG_${alias.toUpperCase()}_BOOTSTRAP_SERVERS`]: east.bootstrap,
-    FARLOG_WEST_BOOTSTRAP_SERVERS: west.bootstrap,
-    FARLOG_TOPICS: topics
-  })
+  const worker = await startWorker(
+    { alias, sourceBootstrap: east.bootstrap, destinationBootstrap: west.bootstrap, topics },
+    ONE_THREAD
+  )
   await until(async () => (await mirroring(worker)) === partitions, {
     timeoutMs: START_TIMEOUT_MS,
     pauseMs: 200,
@@ -133,11 +130,8 @@ async function mirroring(worker: FarlogProcess): Promise<number> {
 /** What a process takes once it has settled: of a core, and megabytes. */
 async function flatCosts(pid: number): Promise<[string, string]> {
   await pause(SETTLE_MS)
-  const before = cpuSeconds(pid)
-  const began = performance.now()
-  await pause(MEASURED_MS)
-  const cores = ((cpuSeconds(pid) - before) * 1000) / (performance.now() - began)
-  return [`${(cores * 100).toFixed(1)} %`, residentMb(pid).now.toFixed(0)]
+  const cores = await coresDuring(pid, () => pause(MEASURED_MS))
+  return [percent(cores), residentMb(pid).now.toFixed(0)]
 }
 
 function seconds(sinceMs: number): string {

@@ -3,8 +3,8 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { farlog } from '../contenders/contenders.ts'
 import type { Bed } from '../support/bed.ts'
 import { startLoad } from '../support/load.ts'
-import { cpuSeconds, residentMb } from '../support/process-figures.ts'
-import { markdownTable, threeDigits } from '../support/text-table.ts'
+import { coresDuring, residentMb } from '../support/process-figures.ts'
+import { markdownTable, percent, threeDigits } from '../support/text-table.ts'
 
 const PARTITIONS = 4
 const RECORDS_PER_SECOND = 100_000
@@ -20,7 +20,7 @@ const SHORT_RETENTION = {
 export async function measureSoak({ east, west, newAlias, progress }: Bed): Promise<string> {
   const alias = newAlias()
   const topic = 'soak'
-  await east.offsets.createTopic(topic, PARTITIONS, SHORT_RETENTION)
+  await east.admin.createTopic(topic, PARTITIONS, SHORT_RETENTION)
   await using worker = await farlog(1).start({
     alias,
     sourceBootstrap: east.bootstrap,
@@ -32,22 +32,24 @@ export async function measureSoak({ east, west, newAlias, progress }: Bed): Prom
     ...{ bootstrap: east.bootstrap, topic, value: 1_000, compression: 'none', isBatched: true },
     ...{ records: 1e9, recordsPerSecond: RECORDS_PER_SECOND }
   })
+  const copied = () => west.offsets.total(`${alias}.${topic}`, PARTITIONS)
   const rows: string[][] = []
   try {
     for (let minute = 1; minute <= MINUTES; minute++) {
-      const before = { copied: await west.offsets.total(`${alias}.${topic}`, PARTITIONS), cpu: cpuSeconds(worker.pid) }
+      const copiedBefore = await copied()
       const began = performance.now()
       const resident: number[] = []
-      while (performance.now() - began < 60_000) {
-        await pause(SAMPLE_MS)
-        resident.push(residentMb(worker.pid).now)
-      }
+      const cores = await coresDuring(worker.pid, async () => {
+        while (performance.now() - began < 60_000) {
+          await pause(SAMPLE_MS)
+          resident.push(residentMb(worker.pid).now)
+        }
+      })
       const seconds = (performance.now() - began) / 1_000
-      const copied = (await west.offsets.total(`${alias}.${topic}`, PARTITIONS)) - before.copied
       rows.push([
         String(minute),
-        threeDigits(copied / seconds),
-        `${((100 * (cpuSeconds(worker.pid) - before.cpu)) / seconds).toFixed(1)} %`,
+        threeDigits(((await copied()) - copiedBefore) / seconds),
+        percent(cores),
         Math.min(...resident).toFixed(0),
         Math.max(...resident).toFixed(0)
       ])

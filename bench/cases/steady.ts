@@ -7,14 +7,14 @@ import { Cluster } from '../../src/cluster/cluster.ts'
 import { fetch } from '../../src/cluster/fetch.ts'
 import { batchesIn } from '../../src/records/batch.ts'
 import { RecordCursor } from '../../src/records/record-cursor.ts'
+import { plainCluster } from '../../test/support/plain-cluster.ts'
 import { until } from '../../test/support/wait.ts'
 import type { Contender } from '../contenders/contender.ts'
 import { farlog, floor, mirrorMaker, perRecord } from '../contenders/contenders.ts'
 import type { Bed } from '../support/bed.ts'
 import { type RunningLoad, startLoad } from '../support/load.ts'
-import { plainCluster } from '../support/plain-cluster.ts'
-import { cpuSeconds, residentMb } from '../support/process-figures.ts'
-import { markdownTable } from '../support/text-table.ts'
+import { coresDuring, residentMb } from '../support/process-figures.ts'
+import { markdownTable, percent } from '../support/text-table.ts'
 
 interface SteadyFigures {
   readonly p50Ms: number
@@ -37,7 +37,7 @@ export async function measureSteady(bed: Bed): Promise<string> {
     const figures = await followStream(bed, contender)
     const { p50Ms, p99Ms, p999Ms, cores, residentMb } = figures
     const [p50, p99, p999] = [p50Ms, p99Ms, p999Ms].map(ms => ms.toFixed(1)) as [string, string, string]
-    rows.push([contender.name, p50, p99, p999, `${(cores * 100).toFixed(1)} %`, residentMb.toFixed(0)])
+    rows.push([contender.name, p50, p99, p999, percent(cores), residentMb.toFixed(0)])
     bed.progress(`steady, ${contender.name}: p50 ${p50} ms, p99 ${p99} ms`)
   }
   return markdownTable(['20,000 records/s of 1 kB', 'p50 ms', 'p99 ms', 'p99.9 ms', 'of a core', 'resident MB'], rows)
@@ -50,7 +50,7 @@ async function followStream({ east, west, newAlias }: Bed, contender: Contender)
   const copy = `${alias}.${topic}`
   const [sourceBootstrap, destinationBootstrap] = [east.bootstrap, west.bootstrap]
   const order = { alias, sourceBootstrap, destinationBootstrap, topics: topic, compression: 'none' } as const
-  await east.offsets.createTopic(topic, PARTITIONS)
+  await east.admin.createTopic(topic, PARTITIONS)
   const ending = new AbortController()
   let load: RunningLoad | undefined
   try {
@@ -74,9 +74,7 @@ async function followStream({ east, west, newAlias }: Bed, contender: Contender)
     // Whatever had piled up before it started has to be worked off first.
     await pause(WARM_UP_MS)
     reader.startMeasuring()
-    const before = { cpu: cpuSeconds(running.pid), atMs: performance.now() }
-    await pause(MEASURED_MS)
-    const cores = ((cpuSeconds(running.pid) - before.cpu) / (performance.now() - before.atMs)) * 1000
+    const cores = await coresDuring(running.pid, () => pause(MEASURED_MS))
     const latencies = reader.measured()
     const { now } = residentMb(running.pid)
     ending.abort()

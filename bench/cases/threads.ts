@@ -8,7 +8,7 @@ import { farlog } from '../contenders/contenders.ts'
 import { startAckSink } from '../support/ack-sink.ts'
 import type { Bed } from '../support/bed.ts'
 import { writeLoad } from '../support/load.ts'
-import { cpuSeconds, residentMb } from '../support/process-figures.ts'
+import { coresDuring, residentMb } from '../support/process-figures.ts'
 import { markdownTable, threeDigits } from '../support/text-table.ts'
 
 const LOAD = { value: 'json', compression: 'gzip', isBatched: true } as const
@@ -20,7 +20,7 @@ const ROUNDS = 2
 export async function measureThreads(bed: Bed): Promise<string> {
   const { east, progress } = bed
   progress(`threads: writing ${BACKLOG.records.toLocaleString('en-US')} records`)
-  await east.offsets.createTopic(BACKLOG.topic, BACKLOG.partitions)
+  await east.admin.createTopic(BACKLOG.topic, BACKLOG.partitions)
   await writeLoad({ ...LOAD, ...BACKLOG, bootstrap: east.bootstrap })
   const runs: {
     readonly threads: number
@@ -64,14 +64,9 @@ async function rateOf({ east, west, newAlias }: Bed, threads: number) {
     compression: LOAD.compression
   })
   await until(() => sink.records >= WARM_UP_RECORDS, { describe: 'the first records', pauseMs: 5 })
-  const before = { records: sink.records, cpu: cpuSeconds(worker.pid), atMs: performance.now() }
-  await pause(MEASURED_MS)
-  const seconds = (performance.now() - before.atMs) / 1_000
-  const figures = {
-    recordsPerSecond: (sink.records - before.records) / seconds,
-    cores: (cpuSeconds(worker.pid) - before.cpu) / seconds,
-    mb: residentMb(worker.pid).peak
-  }
+  const before = { records: sink.records, atMs: performance.now() }
+  const cores = await coresDuring(worker.pid, () => pause(MEASURED_MS))
+  const recordsPerSecond = ((sink.records - before.records) * 1_000) / (performance.now() - before.atMs)
   if (sink.records >= BACKLOG.records) throw new Error('The backlog was too short for the time it is measured')
-  return figures
+  return { recordsPerSecond, cores, mb: residentMb(worker.pid).peak }
 }

@@ -2,7 +2,6 @@
  * Far away: 80 ms of round trip in front of the source, then in front of the destination, beside the same proxy without
  * a delay. Toxiproxy stands before a listener of its own at either broker.
  */
-
 import { startToxiproxy, type ToxicProxy } from '../../test/support/toxiproxy.ts'
 import type { Contender } from '../contenders/contender.ts'
 import { farlog, mirrorMaker } from '../contenders/contenders.ts'
@@ -26,14 +25,13 @@ const HEADER = [
 ]
 
 export async function measureWan(bed: Bed): Promise<string> {
-  const { east, west, progress } = bed
+  const { east, west, near, progress } = bed
   for (const topic of [EIGHT, ONE]) {
     progress(`wan: writing ${topic.records.toLocaleString('en-US')} records to ${topic.partitions} partitions`)
-    await east.offsets.createTopic(topic.topic, topic.partitions)
+    await east.admin.createTopic(topic.topic, topic.partitions)
     await writeLoad({ ...topic, bootstrap: east.bootstrap })
   }
   await using toxiproxy = await startToxiproxy()
-  const near = { sourceBootstrap: east.bootstrap, destinationBootstrap: west.bootstrap, destination: west.offsets }
   const sides = [
     {
       name: 'the source is far',

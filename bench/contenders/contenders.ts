@@ -1,6 +1,6 @@
 /** Who is measured, each set up as its own documentation would have it for throughput. */
 import { join } from 'node:path'
-import { startFarlog } from '../../test/support/farlog-process.ts'
+import { type FarlogProcess, startFarlog } from '../../test/support/farlog-process.ts'
 import { startMirrorMaker } from '../../test/support/mirror-maker.ts'
 import { spawnOwned } from '../../test/support/owned-process.ts'
 import type { Contender, CopyOrder, RunningContender } from './contender.ts'
@@ -35,18 +35,20 @@ export const floor: Contender = {
 export function farlog(threads: number): Contender {
   return {
     name: threads === 1 ? 'farlog' : `farlog, ${threads} threads`,
-    start: order => {
-      const alias = order.alias.toUpperCase()
-      return startFarlog({
-        FARLOG_SOURCE: order.alias,
-        FARLOG_DESTINATIONS: 'west',
-        [`FARLOG_${alias}_BOOTSTRAP_SERVERS`]: order.sourceBootstrap,
-        FARLOG_WEST_BOOTSTRAP_SERVERS: order.destinationBootstrap,
-        FARLOG_TOPICS: order.topics,
-        FARLOG_THREADS: String(threads)
-      })
-    }
+    start: order => startWorker(order, threads)
   }
+}
+
+/** A worker of ours for an order; it keeps each topic's own compression. */
+export function startWorker(order: Omit<CopyOrder, 'compression'>, threads: number): Promise<FarlogProcess> {
+  return startFarlog({
+    FARLOG_SOURCE: order.alias,
+    FARLOG_DESTINATIONS: 'west',
+    [`FARLOG_${order.alias.toUpperCase()}_BOOTSTRAP_SERVERS`]: order.sourceBootstrap,
+    FARLOG_WEST_BOOTSTRAP_SERVERS: order.destinationBootstrap,
+    FARLOG_TOPICS: order.topics,
+    FARLOG_THREADS: String(threads)
+  })
 }
 
 async function startScript(file: string, order: CopyOrder): Promise<RunningContender> {

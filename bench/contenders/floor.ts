@@ -23,7 +23,7 @@ import {
   writeInt64
 } from '../../src/records/batch.ts'
 import { BufferPool } from '../../src/records/buffer-pool.ts'
-import { plainCluster } from '../support/plain-cluster.ts'
+import { plainCluster } from '../../test/support/plain-cluster.ts'
 import type { CopyOrder } from './contender.ts'
 
 const FETCH_BYTES_MAX = 8 * 1024 * 1024

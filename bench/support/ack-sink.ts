@@ -4,8 +4,10 @@
  * partition.
  */
 import { connect, createServer, type Socket } from 'node:net'
+import { partitionKey } from '../../src/cluster/offsets.ts'
 import { PRODUCE } from '../../src/cluster/produce.ts'
 import { WireReader, WireWriter } from '../../src/cluster/wire.ts'
+import { OFFSET_RECORD_COUNT } from '../../src/records/batch.ts'
 
 /** `await using` closes it. */
 export interface AckSink extends AsyncDisposable {
@@ -14,22 +16,18 @@ export interface AckSink extends AsyncDisposable {
 }
 
 const SIZE_BYTES = 4
-const OFFSET_RECORD_COUNT = 57
 
 /** @param brokerPort a listener of the broker that sends its clients to `listenPort` */
 export async function startAckSink(listenPort: number, brokerPort: number): Promise<AckSink> {
   let records = 0
   const nextOffsets = new Map<string, number>()
   const sockets = new Set<Socket>()
-  const acknowledge = (request: Buffer): Buffer => {
-    const answer = answerTo(request, (topic, partition, count) => {
-      const key = `${topic}/${partition}`
-      const offset = nextOffsets.get(key) ?? 0
-      nextOffsets.set(key, offset + count)
-      records += count
-      return offset
-    })
-    return answer
+  const accept = (topic: string, partition: number, count: number): number => {
+    const key = partitionKey({ topic, partition })
+    const offset = nextOffsets.get(key) ?? 0
+    nextOffsets.set(key, offset + count)
+    records += count
+    return offset
   }
   const server = createServer({ noDelay: true }, client => {
     const broker = connect({ port: brokerPort, host: '127.0.0.1', noDelay: true })
@@ -48,7 +46,7 @@ export async function startAckSink(listenPort: number, brokerPort: number): Prom
     const frames = new Frames()
     client.on('data', (chunk: Buffer) => {
       for (const frame of frames.add(chunk)) {
-        if (frame.readInt16BE(SIZE_BYTES) === PRODUCE.key) client.write(acknowledge(frame))
+        if (frame.readInt16BE(SIZE_BYTES) === PRODUCE.key) client.write(answerTo(frame, accept))
         else broker.write(frame)
       }
     })

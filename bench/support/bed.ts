@@ -1,11 +1,16 @@
 import { freePorts } from '../../test/support/free-port.ts'
+import type { ProxiedListener } from '../../test/support/kafka/broker-config.ts'
+import { KafkaAdmin } from '../../test/support/kafka-admin.ts'
 import { type KafkaCluster, startKafka } from '../../test/support/kafka-cluster.ts'
+import type { Sites } from './copy-backlog.ts'
 import { EndOffsets } from './end-offsets.ts'
 
 /** What all cases run on: two brokers, and the time there is for all of it. */
 export interface Bed extends AsyncDisposable {
   readonly east: Site
   readonly west: Site
+  /** From the one to the other, with nothing between. */
+  readonly near: Sites
   /** Copies of this run get a name of their own. */
   newAlias(): string
   timeLeftMs(): number
@@ -15,9 +20,10 @@ export interface Bed extends AsyncDisposable {
 export interface Site {
   readonly kafka: KafkaCluster
   readonly bootstrap: string
+  readonly admin: KafkaAdmin
   readonly offsets: EndOffsets
   /** A listener whose clients are sent to a proxy, where somebody puts one. */
-  readonly proxied: { readonly listenPort: number; readonly proxyPort: number }
+  readonly proxied: ProxiedListener
 }
 
 /** Starts both brokers. @param timeBoxMs what `timeLeftMs` counts down from */
@@ -30,6 +36,7 @@ export async function makeBed(timeBoxMs: number): Promise<Bed> {
   return {
     east,
     west,
+    near: { sourceBootstrap: east.bootstrap, destinationBootstrap: west.bootstrap, destination: west.offsets },
     newAlias: () => `b${aliases++}`,
     timeLeftMs,
     progress(line) {
@@ -37,7 +44,8 @@ export async function makeBed(timeBoxMs: number): Promise<Bed> {
       console.log(`${String(Math.floor(elapsed / 60)).padStart(3)}:${String(elapsed % 60).padStart(2, '0')}  ${line}`)
     },
     async [Symbol.asyncDispose]() {
-      for (const { kafka, offsets } of [east, west]) {
+      for (const { kafka, admin, offsets } of [east, west]) {
+        await admin[Symbol.asyncDispose]()
         await offsets[Symbol.asyncDispose]()
         await kafka.stop()
       }
@@ -55,5 +63,6 @@ async function startSite(name: string): Promise<Site> {
     config: { 'log.segment.delete.delay.ms': '1000' },
     behindProxy: proxied
   })
-  return { kafka, bootstrap: kafka.bootstrap, offsets: new EndOffsets(kafka.bootstrap), proxied }
+  const { bootstrap } = kafka
+  return { kafka, bootstrap, admin: new KafkaAdmin(bootstrap), offsets: new EndOffsets(bootstrap), proxied }
 }

@@ -1,5 +1,4 @@
 import { Admin } from '@platformatic/kafka'
-import { until } from '../../test/support/wait.ts'
 
 /** Counts what a topic holds by its partitions' end offsets: cheap enough to ask twenty times a second. */
 export class EndOffsets implements AsyncDisposable {
@@ -24,21 +23,6 @@ export class EndOffsets implements AsyncDisposable {
     const existing = new Set(await this.#admin.listTopics())
     const there = topics.filter(topic => existing.has(topic))
     if (there.length > 0) await this.#admin.deleteTopics({ topics: there })
-  }
-
-  /** Creates a topic and waits until the broker knows of all of it. */
-  async createTopic(topic: string, partitions: number, configs: Readonly<Record<string, string>> = {}): Promise<void> {
-    await this.#admin.createTopics({
-      topics: [topic],
-      partitions,
-      replicas: -1,
-      configs: Object.entries(configs).map(([name, value]) => ({ name, value }))
-    })
-    const last = [{ partitionIndex: partitions - 1, timestamp: -1n }]
-    await until(async () => (await this.#admin.listOffsets({ topics: [{ name: topic, partitions: last }] })).length, {
-      pauseMs: 20,
-      describe: `${topic} to be there`
-    })
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -15,6 +15,13 @@ export function cpuSeconds(pid: number): number {
   return (Number(fields[USER]) + Number(fields[SYSTEM])) / ticksPerSecond
 }
 
+/** Cores a process uses on average while something goes on: processor seconds per second. */
+export async function coresDuring(pid: number, work: () => Promise<unknown>): Promise<number> {
+  const before = { cpuSeconds: cpuSeconds(pid), atMs: performance.now() }
+  await work()
+  return ((cpuSeconds(pid) - before.cpuSeconds) * 1_000) / (performance.now() - before.atMs)
+}
+
 /** Resident memory in megabytes (10^6 bytes): now, and at its highest since the start. */
 export function residentMb(pid: number): { readonly now: number; readonly peak: number } {
   const status = readFileSync(`/proc/${pid}/status`, 'utf8')

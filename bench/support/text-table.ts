@@ -13,3 +13,8 @@ export function threeDigits(value: number): string {
   if (value >= 1_000) return Math.round(Number(value.toPrecision(3))).toLocaleString('en-US')
   return value.toPrecision(3).replace(/^0\.000$/, '0')
 }
+
+/** A share of one, in per cent. */
+export function percent(share: number): string {
+  return `${(share * 100).toFixed(1)} %`
+}

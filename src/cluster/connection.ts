@@ -77,12 +77,16 @@ export async function openConnection(
   connection.on('error', () => {})
   try {
     await connection.connect(host, port)
-    const { apiKeys } = await apiVersionsV3.api.async(connection, 'farlog', '1')
+    const { apiKeys } = await askVersions(connection)
     return { connection, address, versions: new SupportedVersions(address, apiKeys) }
   } catch (error) {
     await closeQuietly(connection)
     throw toClusterError(error, `${cluster.alias} broker ${address}`)
   }
+}
+
+function askVersions(connection: Connection) {
+  return apiVersionsV3.api.async(connection, 'farlog', '1')
 }
 
 const ROUND_TRIPS_MEASURED = 3
@@ -96,7 +100,7 @@ export async function shortestRoundTripMs({ connection, address }: Opened): Prom
   try {
     for (let i = 0; i < ROUND_TRIPS_MEASURED; i++) {
       const askedAtMs = performance.now()
-      await apiVersionsV3.api.async(connection, 'farlog', '1')
+      await askVersions(connection)
       shortestMs = Math.min(shortestMs, performance.now() - askedAtMs)
     }
     return shortestMs

@@ -38,12 +38,10 @@ function decodeBlock(bytes: Uint8Array, start: number, end: number): Buffer | un
     const token = bytes[from++]!
     let literals = token >> 4
     if (literals === 15) {
-      let more: number
-      do {
-        if (from >= end) return undefined
-        more = bytes[from++]!
-        literals += more
-      } while (more === 255)
+      const more = furtherLength(bytes, from, end)
+      if (more < 0) return undefined
+      literals += more
+      from += furtherLengthBytes(more)
     }
     if (from + literals > end || to + literals > DECODED_BYTES_MAX) return undefined
     if (literals < BULK_BYTES_MIN) for (let i = 0; i < literals; i++) decoded[to + i] = bytes[from + i]!
@@ -57,12 +55,10 @@ function decodeBlock(bytes: Uint8Array, start: number, end: number): Buffer | un
     from += 2
     let length = token & 15
     if (length === 15) {
-      let more: number
-      do {
-        if (from >= end) return undefined
-        more = bytes[from++]!
-        length += more
-      } while (more === 255)
+      const more = furtherLength(bytes, from, end)
+      if (more < 0) return undefined
+      length += more
+      from += furtherLengthBytes(more)
     }
     length += SHORTEST_MATCH
     if (distance === 0 || distance > to || to + length > DECODED_BYTES_MAX) return undefined
@@ -70,6 +66,21 @@ function decodeBlock(bytes: Uint8Array, start: number, end: number): Buffer | un
     for (const matchEnd = to + length; to < matchEnd; to++) decoded[to] = decoded[to - distance]!
   }
   return undefined
+}
+
+/** What a length of 15 goes on with: bytes to be added up, of which the last is not 255; -1 where it is cut off. */
+function furtherLength(bytes: Uint8Array, start: number, end: number): number {
+  let sum = 0
+  for (let at = start; at < end; at++) {
+    sum += bytes[at]!
+    if (bytes[at] !== 255) return sum
+  }
+  return -1
+}
+
+/** How many bytes such a sum took: one for each 255 in it, and the last. */
+function furtherLengthBytes(sum: number): number {
+  return Math.floor(sum / 255) + 1
 }
 
 function uint32(bytes: Uint8Array, at: number): number {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { GroupMember } from '../../src/cluster/group-member.ts'
 import { KafkaAdmin } from '../support/kafka-admin.ts'
 import { startKafka } from '../support/kafka-cluster.ts'
+import { plainCluster } from '../support/plain-cluster.ts'
 
 describe('membership in a group', function () {
   this.timeout(120_000)
@@ -13,15 +14,8 @@ describe('membership in a group', function () {
     const topic = 'wide'.padEnd(249, '-')
     const partitions = 4_000
     await admin.createTopic(topic, partitions, { 'segment.index.bytes': '65536' })
-    const [host, port] = east.bootstrap.split(':')
     const member = new GroupMember({
-      cluster: {
-        alias: 'east',
-        bootstrapServers: [{ host: host!, port: Number(port) }],
-        securityProtocol: 'PLAINTEXT',
-        tls: undefined,
-        sasl: undefined
-      },
+      cluster: plainCluster('east', east.bootstrap),
       groupId: 'wide',
       groupProtocol: 'classic',
       metadataRefreshMs: 5_000,

@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import type { ClusterConfig } from '../../../../src/config/types.ts'
+import { plainCluster } from '../../../support/plain-cluster.ts'
 import { compactArray, int16, int32, NO_TAGS } from './wire-bytes.ts'
 
 /** A request as it came off the wire. */
@@ -56,13 +57,7 @@ export class FakeBroker implements AsyncDisposable {
   }
 
   get config(): ClusterConfig {
-    return {
-      alias: 'east',
-      bootstrapServers: [{ host: '127.0.0.1', port: this.port }],
-      securityProtocol: 'PLAINTEXT',
-      tls: undefined,
-      sasl: undefined
-    }
+    return plainCluster('east', `127.0.0.1:${this.port}`)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

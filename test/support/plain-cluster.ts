@@ -1,6 +1,6 @@
 import type { ClusterConfig } from '../../src/config/types.ts'
 
-/** A cluster without TLS and SASL, as the benchmark's own are. */
+/** A cluster without TLS and SASL, as the tests' and the benchmark's own are. */
 export function plainCluster(alias: string, bootstrap: string): ClusterConfig {
   const bootstrapServers = bootstrap.split(',').map(server => {
     const [host, port] = server.split(':')
