@@ -1,6 +1,7 @@
 import { crc32c } from '@node-rs/crc32'
 import { type Codec, isCodec } from './codecs.ts'
 import { RecordsError } from './errors.ts'
+import { wordsOf } from './words.ts'
 
 /**
  * A view over the bytes of RecordBatch v2, the unit Kafka stores and sends (its class DefaultRecordBatch).
@@ -66,6 +67,8 @@ export function writeInt64(bytes: Buffer, value: number, at: number): void {
 /** One batch in a buffer that holds many: copies nothing. What is asked for several times per batch is read once. */
 export class BatchView {
   readonly bytes: Buffer
+  /** The same bytes, for numbers: V8 reads them with an instruction each. */
+  readonly words: DataView
   /** Where this batch starts in `bytes`. */
   readonly start: number
   /** Where the next one starts. */
@@ -75,20 +78,21 @@ export class BatchView {
   readonly lastOffset: number
   readonly #attributes: number
 
-  constructor(bytes: Buffer, start: number, end: number) {
+  constructor(bytes: Buffer, start: number, end: number, words = wordsOf(bytes)) {
     this.bytes = bytes
+    this.words = words
     this.start = start
     this.end = end
-    this.magic = bytes.readInt8(start + OFFSET_MAGIC)
-    this.baseOffset = readInt64(bytes, start + OFFSET_BASE_OFFSET)
+    this.magic = words.getInt8(start + OFFSET_MAGIC)
+    this.baseOffset = int64At(words, start + OFFSET_BASE_OFFSET)
     // Magic 0 and 1 wrap one message (or a compressed set, whose outer offset is the last inner one).
     const isOld = this.magic < MAGIC
-    this.lastOffset = isOld ? this.baseOffset : this.baseOffset + bytes.readInt32BE(start + OFFSET_LAST_OFFSET_DELTA)
-    this.#attributes = isOld ? 0 : bytes.readInt16BE(start + OFFSET_ATTRIBUTES)
+    this.lastOffset = isOld ? this.baseOffset : this.baseOffset + words.getInt32(start + OFFSET_LAST_OFFSET_DELTA)
+    this.#attributes = isOld ? 0 : words.getInt16(start + OFFSET_ATTRIBUTES)
   }
 
   get leaderEpoch(): number {
-    return this.bytes.readInt32BE(this.start + OFFSET_LEADER_EPOCH)
+    return this.words.getInt32(this.start + OFFSET_LEADER_EPOCH)
   }
 
   /** @throws RecordsError `UNKNOWN_CODEC` */
@@ -118,26 +122,26 @@ export class BatchView {
   }
 
   get baseTimestamp(): number {
-    return readInt64(this.bytes, this.start + OFFSET_BASE_TIMESTAMP)
+    return int64At(this.words, this.start + OFFSET_BASE_TIMESTAMP)
   }
 
   get maxTimestamp(): number {
-    return readInt64(this.bytes, this.start + OFFSET_MAX_TIMESTAMP)
+    return int64At(this.words, this.start + OFFSET_MAX_TIMESTAMP)
   }
 
   get producerId(): number {
-    return readInt64(this.bytes, this.start + OFFSET_PRODUCER_ID)
+    return int64At(this.words, this.start + OFFSET_PRODUCER_ID)
   }
 
   get recordCount(): number {
-    return this.bytes.readInt32BE(this.start + OFFSET_RECORD_COUNT)
+    return this.words.getInt32(this.start + OFFSET_RECORD_COUNT)
   }
 
   /** For a control batch: 0 abort, 1 commit; key = int16 version, int16 type (Kafka's ControlRecordType). */
   get controlType(): number {
     // length, attributes, timestamp delta, offset delta and key length are one byte each in a marker's only record.
     const keyAt = this.start + BATCH_OVERHEAD_BYTES + 5
-    return keyAt + 4 <= this.end ? this.bytes.readInt16BE(keyAt + 2) : -1
+    return keyAt + 4 <= this.end ? this.words.getInt16(keyAt + 2) : -1
   }
 
   /** Throws unless this is a whole batch of magic 2 whose CRC matches. */
@@ -150,7 +154,7 @@ export class BatchView {
         offset
       )
     }
-    const declared = this.bytes.readUInt32BE(this.start + OFFSET_CRC)
+    const declared = this.words.getUint32(this.start + OFFSET_CRC)
     const computed = crc32c(this.bytes.subarray(this.start + OFFSET_ATTRIBUTES, this.end))
     if (declared !== computed) {
       throw new RecordsError(
@@ -167,39 +171,45 @@ export class BatchView {
  * (Kafka's FileRecords sends slices): a cut batch is left out, the next fetch brings it whole.
  */
 export function* batchesIn(bytes: Buffer): Generator<BatchView, void, undefined> {
+  const words = wordsOf(bytes)
   for (let start = 0; ; ) {
-    const end = batchEnd(bytes, start)
+    const end = batchEnd(words, start)
     if (end === undefined) return
-    yield new BatchView(bytes, start, end)
+    yield new BatchView(bytes, start, end, words)
     start = end
   }
 }
 
 /** The last of `batchesIn`, found by the batches' lengths alone; `undefined` where there is no whole one. */
 export function lastBatchIn(bytes: Buffer): BatchView | undefined {
+  const words = wordsOf(bytes)
   let start = 0
   let lastStart = -1
   for (;;) {
-    const end = batchEnd(bytes, start)
-    if (end === undefined) return lastStart < 0 ? undefined : new BatchView(bytes, lastStart, start)
+    const end = batchEnd(words, start)
+    if (end === undefined) return lastStart < 0 ? undefined : new BatchView(bytes, lastStart, start, words)
     lastStart = start
     start = end
   }
 }
 
 /** Where the batch that starts here ends; `undefined` where the bytes end first. */
-function batchEnd(bytes: Buffer, start: number): number | undefined {
+function batchEnd(words: DataView, start: number): number | undefined {
   // Up to and with the magic, which is in the same place in every format and decides how much there must be.
-  if (start + OFFSET_MAGIC >= bytes.length) return undefined
-  const batchLength = bytes.readInt32BE(start + OFFSET_BATCH_LENGTH)
-  const isOld = bytes.readInt8(start + OFFSET_MAGIC) < MAGIC
+  if (start + OFFSET_MAGIC >= words.byteLength) return undefined
+  const batchLength = words.getInt32(start + OFFSET_BATCH_LENGTH)
+  const isOld = words.getInt8(start + OFFSET_MAGIC) < MAGIC
   const smallest = isOld ? OLD_MESSAGE_BYTES_MIN : BATCH_OVERHEAD_BYTES - LOG_OVERHEAD_BYTES
   if (batchLength < smallest) {
-    const offset = readInt64(bytes, start)
+    const offset = int64At(words, start)
     throw new RecordsError('MALFORMED_BATCH', `the batch at offset ${offset} claims ${batchLength} bytes`, offset)
   }
   const end = start + LOG_OVERHEAD_BYTES + batchLength
-  return end > bytes.length ? undefined : end
+  return end > words.byteLength ? undefined : end
+}
+
+function int64At(words: DataView, at: number): number {
+  return words.getInt32(at) * TWO_POW_32 + words.getUint32(at + 4)
 }
 
 function hex(value: number): string {

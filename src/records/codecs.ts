@@ -1,4 +1,4 @@
-import { decodeSmallLz4 } from './small-lz4.ts'
+import { encodeLz4 } from './lz4.ts'
 import { runWasmCodec } from './wasm-codecs.ts'
 import { runZlibCodec } from './zlib-codecs.ts'
 
@@ -29,7 +29,7 @@ export function decompress(codec: Codec, compressed: Buffer): Buffer {
     case Codec.snappy:
       return decompressSnappy(compressed)
     case Codec.lz4:
-      return decodeSmallLz4(compressed) ?? decompressLz4(compressed)
+      return decompressLz4(compressed)
     case Codec.zstd:
       return runZlibCodec('zstdDecompress', compressed, DECOMPRESSED_BYTES_MAX)
   }
@@ -49,7 +49,7 @@ export function compress(codec: Codec, plain: Buffer): Buffer {
       // Raw, unframed snappy: every consumer reads both forms, librdkafka writes this one.
       return runWasmCodec('snappy_compress', plain)
     case Codec.lz4:
-      return runWasmCodec('lz4_compress', plain)
+      return encodeLz4(plain)
     case Codec.zstd:
       return runZlibCodec('zstdCompress', plain, Number.POSITIVE_INFINITY)
   }

@@ -1,6 +1,7 @@
 import { BATCH_OVERHEAD_BYTES, type BatchView } from './batch.ts'
-import { decompress } from './codecs.ts'
+import { Codec, decompress } from './codecs.ts'
 import { RecordsError } from './errors.ts'
+import { decodeSmallLz4, smallLz4Plain } from './lz4.ts'
 import { readVarint, readVarlong, varintEnd } from './varint.ts'
 
 /**
@@ -37,15 +38,17 @@ export class RecordCursor {
     this.#count = batch.recordCount
     if (this.#count < 0) throw this.#malformed(`it claims ${this.#count} records`)
     if (!isExact(this.#baseTimestamp) || !isExact(batch.maxTimestamp)) throw this.#timestampOutOfRange()
-    if (batch.codec === 0) {
+    const recordsStart = batch.start + BATCH_OVERHEAD_BYTES
+    if (batch.codec === Codec.none) {
       this.bytes = batch.bytes
-      this.#at = batch.start + BATCH_OVERHEAD_BYTES
+      this.#at = recordsStart
       this.#end = batch.end
-    } else {
-      this.bytes = decompressRecords(batch)
-      this.#at = 0
-      this.#end = this.bytes.length
+      return
     }
+    const smallBytes = batch.codec === Codec.lz4 ? decodeSmallLz4(batch.words, recordsStart, batch.end) : -1
+    this.bytes = smallBytes < 0 ? decompressRecords(batch) : smallLz4Plain
+    this.#at = 0
+    this.#end = smallBytes < 0 ? this.bytes.length : smallBytes
   }
 
   /** Records not walked yet. */

@@ -17,7 +17,7 @@ declare const WebAssembly: {
   readonly Instance: new (module: WasmModule) => { readonly exports: unknown }
 }
 
-export type WasmCodec = 'lz4_compress' | 'lz4_decompress' | 'snappy_compress' | 'snappy_decompress'
+export type WasmCodec = 'lz4_decompress' | 'snappy_compress' | 'snappy_decompress'
 
 interface Exports extends Record<WasmCodec, (pointer: number, length: number) => bigint> {
   readonly memory: { readonly buffer: ArrayBuffer }

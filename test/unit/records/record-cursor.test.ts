@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
-import { BatchView } from '../../../src/records/batch.ts'
+import { BATCH_OVERHEAD_BYTES, BatchView } from '../../../src/records/batch.ts'
 import { RecordsError } from '../../../src/records/errors.ts'
 import { RecordCursor } from '../../../src/records/record-cursor.ts'
 import { aSourceLog } from './support/arbitraries.ts'
@@ -162,8 +162,8 @@ function assertWalksOrRefuses(view: BatchView): void {
 /** Walks to the end, checking that each record begins where the one before ended and holds its fields in order. */
 function walk(view: BatchView): void {
   const cursor = new RecordCursor(view)
-  const end = cursor.bytes === view.bytes ? view.end : cursor.bytes.length
-  let recordStart = end - cursor.remainingBytes
+  let recordStart = cursor.bytes === view.bytes ? view.start + BATCH_OVERHEAD_BYTES : 0
+  const end = recordStart + cursor.remainingBytes
   while (cursor.next()) {
     const { payloadStart, payloadEnd, headersStart, headersEnd } = cursor
     assert.equal(headersEnd, end - cursor.remainingBytes)

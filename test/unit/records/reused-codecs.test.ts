@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { createCipheriv } from 'node:crypto'
 import { gzipSync, zstdCompressSync } from 'node:zlib'
 import { lz4Compress, snappyCompress } from '@platformatic/wasm-utils'
+import { encodeLz4 } from '../../../src/records/lz4.ts'
 import { runWasmCodec, type WasmCodec } from '../../../src/records/wasm-codecs.ts'
 import { runZlibCodec, type ZlibCodec } from '../../../src/records/zlib-codecs.ts'
 
@@ -19,7 +20,7 @@ const KINDS: readonly Kind[] = [
   zlibKind('gunzip', plain => gzipSync(plain)),
   zlibKind('zstdCompress', plain => plain),
   zlibKind('zstdDecompress', plain => zstdCompressSync(plain)),
-  wasmKind('lz4_compress', plain => plain),
+  { name: 'encodeLz4', run: encodeLz4, inputFor: plain => plain },
   wasmKind('lz4_decompress', plain => lz4Compress(plain)),
   wasmKind('snappy_compress', plain => plain),
   wasmKind('snappy_decompress', plain => snappyCompress(plain))
