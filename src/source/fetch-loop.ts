@@ -53,16 +53,20 @@ const FETCH_MAX_WAIT_MS = 500
 const FETCH_MAX_WAIT_CROWDED_MS = 10
 const FAR_ROUND_TRIP_MS = 40
 const MIB = 1024 * 1024
-/** What one answer may hold; a single batch that is larger comes whole all the same. */
-const FETCH_BYTES_MAX = 8 * MIB
 /**
- * How much is asked for of a partition at once, the more the longer the round trip, and how much of it may be here
- * unacknowledged before no more is asked for: one slow leader at the destination can't take all the memory.
+ * How much one answer may hold, and how much of a partition it may (a single batch that is larger comes whole all the
+ * same), the more the longer the round trip; and how much of a partition may be here unacknowledged before no more is
+ * asked for: one slow leader at the destination can't take all the memory.
  */
 const FETCH_WINDOWS = [
-  { roundTripMsMin: 0, partitionBytesMax: MIB, bufferedBytesMax: 4 * MIB },
-  { roundTripMsMin: 20, partitionBytesMax: 2 * MIB, bufferedBytesMax: 4 * MIB },
-  { roundTripMsMin: FAR_ROUND_TRIP_MS, partitionBytesMax: 4 * MIB, bufferedBytesMax: 8 * MIB }
+  { roundTripMsMin: 0, answerBytesMax: 4 * MIB, partitionBytesMax: MIB, bufferedBytesMax: 4 * MIB },
+  { roundTripMsMin: 20, answerBytesMax: 8 * MIB, partitionBytesMax: 2 * MIB, bufferedBytesMax: 4 * MIB },
+  {
+    roundTripMsMin: FAR_ROUND_TRIP_MS,
+    answerBytesMax: 8 * MIB,
+    partitionBytesMax: 4 * MIB,
+    bufferedBytesMax: 8 * MIB
+  }
 ] as const
 /** After this many bytes of rewriting, answers and acknowledgements get a turn. */
 const PROCESS_BYTES_PER_TURN = 1024 * 1024
@@ -236,7 +240,7 @@ export class FetchLoop {
       const response = await fetch(connection, {
         maxWaitMs: this.#crowded.size > 0 ? FETCH_MAX_WAIT_CROWDED_MS : FETCH_MAX_WAIT_MS,
         minBytes: 1,
-        maxBytes: FETCH_BYTES_MAX,
+        maxBytes: this.#window.answerBytesMax,
         readCommitted: true,
         ...this.#session.next()
       })
