@@ -20,6 +20,7 @@ import { Backoff, pause } from '../cluster/retry.ts'
 import type { ProducerIdentity } from '../cluster/transactions.ts'
 import { transactionalId } from '../destination/fence.ts'
 import type { WriteFailure } from '../destination/partition-writer.ts'
+import { untilServed } from '../destination/until-served.ts'
 import { PartitionLag } from '../lag/partition-lag.ts'
 import type { PartitionState } from '../observe/status.ts'
 import { Attempt, type AttemptEnd } from './attempt.ts'
@@ -207,8 +208,9 @@ export class PartitionMirror {
     const backoff = new Backoff(RETRY_FIRST_MS, RETRY_MAX_MS)
     while (!signal.aborted) {
       try {
+        this.#state = 'fencing'
+        await this.#untilServed(signal)
         return await this.#flow.establishing.use(async () => {
-          this.#state = 'fencing'
           const identity = await this.#fence(signal)
           this.#state = 'resuming'
           return { identity, progress: await this.#resume(signal) }
@@ -225,6 +227,11 @@ export class PartitionMirror {
       ])
     }
     return undefined
+  }
+
+  async #untilServed(signal: AbortSignal): Promise<void> {
+    const { topic, partition } = { topic: this.destinationTopic, partition: this.partition }
+    if (this.#flow.delivery === 'exactly-once') await untilServed(this.#flow.destination, { topic, partition }, signal)
   }
 
   async #fence(signal: AbortSignal): Promise<ProducerIdentity> {
