@@ -12,6 +12,8 @@ const PARTITIONS_PER_TOPIC = 100
 /** Kafka reserves 10 MB for each index file of each partition; these hold next to nothing. */
 const SMALL_INDEXES = { 'segment.index.bytes': '65536' }
 const SETTLE_MS = 8_000
+/** So long does the producer write before anything is measured. */
+const WARM_UP_S = 10
 const MEASURED_MS = 15_000
 const START_TIMEOUT_MS = 180_000
 const ONE_THREAD = 1
@@ -28,6 +30,10 @@ export async function measureThousand(bed: Bed): Promise<string> {
   const load = startLoad({
     ...{ bootstrap: east.bootstrap, topic, value: 1_000, compression: 'none', isBatched: false },
     ...{ records: 1e9, recordsPerSecond }
+  })
+  await until(async () => (await east.offsets.total(topic, partitions)) > recordsPerSecond * WARM_UP_S, {
+    timeoutMs: START_TIMEOUT_MS,
+    describe: 'the load to be steady'
   })
   const title = `1,000 partitions, ${recordsPerSecond.toLocaleString('en-US')} one-record batches per second`
   const rows: string[][] = []
