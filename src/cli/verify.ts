@@ -9,6 +9,7 @@ import { Progress } from '../verify/progress.ts'
 import { reportText } from '../verify/report-text.ts'
 import { verifyFlow } from '../verify/verify-flow.ts'
 import type { VerifyOptions } from '../verify/verify-options.ts'
+import { chooseFlows } from './choose-flows.ts'
 import { type Command, UsageError } from './command.ts'
 
 const EXIT_IDENTICAL = 0
@@ -116,14 +117,6 @@ function readPatterns(text: string | undefined): string[] | undefined {
     if (problem !== undefined) throw new UsageError(`--topics ${pattern}: ${problem}`)
   }
   return patterns
-}
-
-function chooseFlows(config: Config, destination: string | undefined): readonly FlowConfig[] {
-  if (destination === undefined) return config.flows
-  const flows = config.flows.filter(flow => flow.destination.alias === destination)
-  if (flows.length > 0) return flows
-  const known = config.flows.map(flow => flow.destination.alias).join(', ')
-  throw new UsageError(`--destination ${destination} is none of the configured ones: ${known}`)
 }
 
 const FROM_BAD_TO_GOOD: readonly Verdict[] = ['could not compare', 'DIFFERENT', 'identical']

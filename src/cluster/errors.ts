@@ -47,10 +47,10 @@ export function assertNoError(errorCode: number, context: string): void {
 /** Brings whatever the client library or the operating system threw into one form. */
 export function toClusterError(error: unknown, context: string): ClusterError {
   if (error instanceof ClusterError) return error
-  if (error instanceof ResponseError) {
-    const first = error.errors[0] as { apiCode?: number } | undefined
-    if (first?.apiCode !== undefined) return brokerError(first.apiCode, context, { cause: error })
-  }
+  const apiCode = causesOf(error)
+    .map(cause => (cause as { apiCode?: number }).apiCode)
+    .find(code => code !== undefined)
+  if (apiCode !== undefined) return brokerError(apiCode, context, { cause: error })
   const reason = reasonOf(error)
   if (/SASL authentication failed|suitable SASL mechanism/i.test(reason)) {
     return new ClusterError('AUTHENTICATION', `${context}: ${reason}`, true, { cause: error })
@@ -69,11 +69,20 @@ export function answerDespiteErrors<Response>(error: unknown): Response | undefi
 
 /** The innermost sentence that tells something: libraries wrap `ECONNREFUSED` three times over. */
 function reasonOf(error: unknown): string {
-  const messages: string[] = []
-  let current: unknown = error
-  for (let depth = 0; depth < 5 && current instanceof Error; depth++) {
-    if (current.message !== '') messages.push(current.message)
+  const messages = causesOf(error)
+    .map(({ message }) => message)
+    .filter(message => message !== '')
+  return messages.length === 0 ? String(error) : [...new Set(messages)].join(': ')
+}
+
+const CAUSES_MAX = 5
+
+/** An error, what it was caused by, and so on; of several causes the first. */
+function causesOf(error: unknown): Error[] {
+  const causes: Error[] = []
+  for (let current = error; current instanceof Error && causes.length < CAUSES_MAX; ) {
+    causes.push(current)
     current = current.cause ?? (current instanceof AggregateError ? current.errors[0] : undefined)
   }
-  return messages.length === 0 ? String(error) : [...new Set(messages)].join(': ')
+  return causes
 }

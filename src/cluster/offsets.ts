@@ -1,6 +1,6 @@
-import { listOffsetsV7 } from '@platformatic/kafka'
+import { listOffsetsV7, offsetForLeaderEpochV4 } from '@platformatic/kafka'
 import type { Cluster } from './cluster.ts'
-import { answerDespiteErrors, ClusterError, errorName } from './errors.ts'
+import { answerDespiteErrors, assertNoError, ClusterError, errorName } from './errors.ts'
 
 /** ListOffsets' special timestamps. */
 export const LATEST = -1n
@@ -107,6 +107,30 @@ async function answer(waiting: readonly Asked[], listing: Promise<ListedOffset[]
   } catch (error) {
     for (const { reject } of waiting) reject(error)
   }
+}
+
+/**
+ * Where the records of a leader epoch, or of the one before it that the log still has, end (KIP-101, KIP-320).
+ * @returns `undefined` where the leader has no record of any epoch
+ * @throws ClusterError where the leader gave an error, or there is none
+ */
+export async function endOfEpoch(
+  cluster: Cluster,
+  { topic, partition }: TopicPartition,
+  leaderEpoch: number
+): Promise<number | undefined> {
+  const context = `${cluster.alias}: the end of epoch ${leaderEpoch} of ${topic}-${partition}`
+  const leader = cluster.leaderOf(topic, partition)
+  if (leader === undefined) throw new ClusterError('LEADER_NOT_AVAILABLE', context, true)
+  const connection = await cluster.broker(leader.nodeId, PURPOSE)
+  const asked = { partitionIndex: partition, currentLeaderEpoch: leader.leaderEpoch, leaderEpoch }
+  const { topics } = await connection.call(offsetForLeaderEpochV4.api, DEBUGGING_CONSUMER, [
+    { name: topic, partitions: [asked] }
+  ])
+  const found = topics[0]?.partitions[0]
+  if (found === undefined) throw new ClusterError('BAD_RESPONSE', context, true)
+  assertNoError(found.errorCode, context)
+  return found.endOffset < 0n ? undefined : Number(found.endOffset)
 }
 
 async function listAtLeader(

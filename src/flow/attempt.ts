@@ -111,6 +111,11 @@ export class Attempt implements FetchTarget, WriterListener {
     clearTimeout(timer)
   }
 
+  /** Gives up whatever is not acknowledged, to go on elsewhere. */
+  restart(error: string): void {
+    this.#end({ kind: 'resume', error })
+  }
+
   /** Gives up whatever is not acknowledged. */
   close(): void {
     this.#end({ kind: 'released' })
@@ -167,6 +172,7 @@ export class Attempt implements FetchTarget, WriterListener {
 
   progressed(nextSourceOffset: number, destinationOffset: number | undefined): void {
     this.#progress = {
+      ...this.#progress,
       nextSourceOffset,
       topicId: this.topicId,
       leaderEpoch: this.lastFetchedEpoch,

@@ -25,6 +25,9 @@ port.on('message', (message: ToThread) => {
     case 'release':
       void release(message)
       return
+    case 'resume':
+      flows[message.flow]!.resume(message.partition, message.progress)
+      return
     case 'batch-limit':
       flows[message.flow]!.setBatchLimit(message.destinationTopic, message.bytes)
       return

@@ -78,6 +78,11 @@ export class DataPlane {
     return released.flat()
   }
 
+  /** Has a partition go on from there. */
+  resume(flow: number, partition: PartitionKey, progress: Progress): void {
+    this.#send(this.#threadOf(partition), { kind: 'resume', flow, partition, progress })
+  }
+
   setBatchLimit(flow: number, destinationTopic: string, bytes: number): void {
     for (const thread of this.#threads.keys())
       this.#send(thread, { kind: 'batch-limit', flow, destinationTopic, bytes })

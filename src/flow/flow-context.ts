@@ -6,7 +6,7 @@ import type { BufferPool } from '../records/buffer-pool.ts'
 import type { Codec } from '../records/codecs.ts'
 import type { SourceReader } from '../source/source-reader.ts'
 import type { Latencies } from './latencies.ts'
-import type { LogLevel } from './messages.ts'
+import type { LogLevel, TroubleReport } from './messages.ts'
 import type { Permits } from './permits.ts'
 
 /** Takes what an operator should read; a line for each thing that happened. */
@@ -31,6 +31,7 @@ export interface FlowContext {
   readonly establishing: Permits
   readonly latencies: Latencies
   fenced(): void
+  troubled(report: TroubleReport): void
   retrying(operation: string, error: string): void
   readonly log: LogSink
 }

@@ -17,12 +17,15 @@ import type { Metrics } from '../observe/metrics.ts'
 import type { FlowStatus } from '../observe/status.ts'
 import type { DataPlane, Released } from './data-plane.ts'
 import type { LogSink } from './flow-context.ts'
+import { FlowEvents } from './flow-events.ts'
 import { FlowLedger } from './flow-ledger.ts'
 import type { Assignment, FlowReport } from './messages.ts'
 import { fromCommit, toCommit } from './progress-metadata.ts'
 import { TopicCatalog } from './topic-catalog.ts'
 
 const COMMIT_INTERVAL_MS = 3_000
+/** How soon a request to go on is heard of. */
+const REQUESTS_INTERVAL_MS = 2_000
 /** What is in flight gets this long in a rebalance; the rest is copied by the next owner. */
 const DRAIN_MS = 5_000
 /** What a stop waits for questions under way, before it goes on without their answers. */
@@ -49,6 +52,7 @@ export class FlowControl {
   readonly #destinationAdmin: TopicAdmin
   readonly #catalog: TopicCatalog
   readonly #ledger: FlowLedger
+  readonly #events: FlowEvents
   readonly #stopping = new AbortController()
   #member: GroupMember | undefined
   /**
@@ -84,6 +88,15 @@ export class FlowControl {
       this.#log
     )
     this.#ledger = new FlowLedger(flow, options.metrics)
+    this.#events = new FlowEvents({
+      flow,
+      destination: this.#destination,
+      admin: this.#destinationAdmin,
+      replicationFactor: config.replicationFactor,
+      clientId,
+      metrics: options.metrics,
+      log: this.#log
+    })
   }
 
   get notReadyReason(): string | null {
@@ -95,16 +108,18 @@ export class FlowControl {
   get status(): FlowStatus {
     const status = this.#ledger.status(performance.now())
     // Before the partitions are known, their sum would be a zero that looks like good news.
-    return this.notReadyReason === null ? status : { ...status, exposure: { records: null, seconds: null } }
+    const exposure = this.notReadyReason === null ? status.exposure : { records: null, seconds: null }
+    return { ...status, exposure, events: this.#events.recent }
   }
 
   start(): void {
-    this.#running = Promise.all([this.#watchTopics(), this.#commitRegularly()]).then(() => {})
+    this.#running = Promise.all([this.#watchTopics(), this.#commitRegularly(), this.#followRequests()]).then(() => {})
   }
 
   /** News from a data-plane thread. */
   receive(report: FlowReport): void {
     this.#ledger.receive(report, performance.now())
+    for (const trouble of report.troubles) this.#events.tell(trouble)
   }
 
   /** Drains, commits and leaves the group. */
@@ -118,6 +133,7 @@ export class FlowControl {
       return isMember(this.#source, flow.groupId, config.groupProtocol, clientId)
     })
     await this.#memory?.close()
+    await this.#events.close()
     await Promise.all([
       this.#source.close(),
       this.#destination.close(),
@@ -228,16 +244,18 @@ export class FlowControl {
     })
     const [committed, remembered] = await Promise.all([
       this.#member!.committed(known),
-      this.#memory!.committed(known.map(partition => this.#atDestination(partition)))
+      this.#memory!.committed(known.map(partition => this.#atDestination(partition))),
+      this.#events.refresh()
     ])
-    const progress = new Map(committed.map(commit => [partitionKey(commit), fromCommit(commit)]))
-    const memory = new Map(remembered.map(commit => [partitionKey(commit), fromCommit(commit)]))
+    const atSource = new Map(committed.map(commit => [partitionKey(commit), fromCommit(commit)]))
+    const atDestination = new Map(remembered.map(commit => [partitionKey(commit), fromCommit(commit)]))
     const assignments: Assignment[] = []
     for (const key of known) {
       if (!this.#ledger.owns(key)) continue
       const { destinationTopic, batchBytesMax } = this.#catalog.topics.get(key.topic)!
-      const last = progress.get(partitionKey(key)) ?? memory.get(partitionKey(this.#atDestination(key)))
-      assignments.push({ ...key, destinationTopic, batchBytesMax, progress: last })
+      const last = atSource.get(partitionKey(key)) ?? atDestination.get(partitionKey(this.#atDestination(key)))
+      const progress = this.#events.requests.overruling(key, last) ?? last
+      assignments.push({ ...key, destinationTopic, batchBytesMax, progress })
     }
     this.#options.dataPlane.assign(this.#options.index, assignments.map(plain))
     return partitions.filter(partition => !known.includes(partition))
@@ -264,6 +282,25 @@ export class FlowControl {
     } catch (error) {
       // Nothing is lost by it: the next owner reads the destination log.
       this.#log('warn', 'committing progress at the hand-over failed', { error: messageOf(error) })
+    }
+  }
+
+  /** Has partitions go on where somebody has said so since they were handed over; again until they have obeyed. */
+  async #followRequests(): Promise<void> {
+    const signal = this.#stopping.signal
+    while (!signal.aborted) {
+      await pause(REQUESTS_INTERVAL_MS, signal)
+      if (!this.#isJoined || signal.aborted) continue
+      try {
+        await this.#events.refresh()
+      } catch (error) {
+        this.#log('debug', 'reading the event log failed, trying again', { error: messageOf(error) })
+      }
+      for (const { topic, partition, progress } of this.#ledger.resumable()) {
+        const overruling = this.#events.requests.overruling({ topic, partition }, progress)
+        if (overruling === undefined) continue
+        this.#options.dataPlane.resume(this.#options.index, { topic, partition }, overruling)
+      }
     }
   }
 

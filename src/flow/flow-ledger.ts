@@ -47,6 +47,13 @@ export class FlowLedger {
     for (const partition of partitions) if (!this.owns(partition)) this.#uncommitted.delete(partitionKey(partition))
   }
 
+  /** Owned partitions that have been heard of, with how far they got. */
+  *resumable(): Iterable<TopicPartition & { readonly progress: Progress | undefined }> {
+    for (const { topic, partition, report } of this.#owned.values()) {
+      if (report !== undefined) yield { topic, partition, progress: report.progress }
+    }
+  }
+
   receive(report: FlowReport, nowMs: number): void {
     let records = 0
     let bytes = 0
@@ -83,7 +90,7 @@ export class FlowLedger {
     }
   }
 
-  status(nowMs: number): FlowStatus {
+  status(nowMs: number): Omit<FlowStatus, 'events'> {
     const partitions = [...this.#owned.values()].map(statusOf)
     const sinceMs = nowMs - RATE_WINDOW_MS
     const recent = this.#acknowledged.filter(({ atMs }) => atMs >= sinceMs)
@@ -110,7 +117,10 @@ export class FlowLedger {
     const before = owned.report?.progress
     owned.report = report
     const { topic, partition, progress } = report
-    const isNews = progress?.nextSourceOffset !== before?.nextSourceOffset || progress?.topicId !== before?.topicId
+    const isNews =
+      progress?.nextSourceOffset !== before?.nextSourceOffset ||
+      progress?.topicId !== before?.topicId ||
+      progress?.resumed !== before?.resumed
     if (progress !== undefined && isNews) {
       this.#uncommitted.set(key, { topic, partition, progress })
     }

@@ -8,7 +8,7 @@ import { Codec } from '../records/codecs.ts'
 import { SourceReader } from '../source/source-reader.ts'
 import type { FlowContext, LogSink } from './flow-context.ts'
 import { Latencies } from './latencies.ts'
-import type { Assignment, FlowReport, PartitionKey, PartitionReport, Progress } from './messages.ts'
+import type { Assignment, FlowReport, PartitionKey, PartitionReport, Progress, TroubleReport } from './messages.ts'
 import { PartitionMirror } from './partition-mirror.ts'
 import { Permits } from './permits.ts'
 
@@ -36,6 +36,7 @@ export class FlowMirror {
   #nextSweepAtMs = 0
   #retries: Record<string, number> = {}
   #fenced = 0
+  #troubles: TroubleReport[] = []
   readonly #retryLoggedAtMs = new Map<string, number>()
 
   constructor(index: number, flow: FlowConfig, config: Config, clientId: string, log: LogSink) {
@@ -72,6 +73,9 @@ export class FlowMirror {
       latencies: new Latencies(),
       fenced: () => {
         this.#fenced++
+      },
+      troubled: report => {
+        this.#troubles.push(report)
       },
       retrying,
       log: (level, message, fields) => log(level, message, { ...flowFields, ...fields })
@@ -112,6 +116,11 @@ export class FlowMirror {
     )
   }
 
+  /** Has a partition go on from there, whatever it did until now. */
+  resume(partition: PartitionKey, progress: Progress): void {
+    this.#partitions.get(partitionKey(partition))?.resumeAt(progress)
+  }
+
   setBatchLimit(destinationTopic: string, bytes: number): void {
     for (const mirror of this.#partitions.values()) {
       if (mirror.destinationTopic === destinationTopic) mirror.setBatchLimit(bytes)
@@ -134,8 +143,10 @@ export class FlowMirror {
     const retries = this.#retries
     const fenced = this.#fenced
     this.#retries = {}
+    const troubles = this.#troubles
     this.#fenced = 0
-    return { flow: this.#index, partitions, ...this.#context.latencies.take(), fenced, retries }
+    this.#troubles = []
+    return { flow: this.#index, partitions, ...this.#context.latencies.take(), fenced, troubles, retries }
   }
 
   async close(): Promise<void> {

@@ -38,16 +38,25 @@ export interface Halt {
   readonly reason: HaltReason
   /** One sentence for a person: which offsets, and what to do. */
   readonly detail: string
+  /** What happened to the source, where that is the reason. */
+  readonly trouble?: SourceTrouble
+}
+
+/** What happened to a source partition; the offsets mean what `schemas/source-event.avsc` says. */
+export interface SourceTrouble {
+  readonly kind: 'GAP' | 'RECREATED' | 'DIVERGED'
+  readonly firstOffset: number
+  readonly nextOffset: number
 }
 
 /** Thrown where a partition can't go on. */
 export class HaltError extends Error {
   readonly halt: Halt
 
-  constructor(reason: HaltReason, detail: string) {
-    super(detail)
+  constructor(halt: Halt) {
+    super(halt.detail)
     this.name = 'HaltError'
-    this.halt = { reason, detail }
+    this.halt = halt
   }
 }
 
@@ -116,11 +125,15 @@ export function haltForWrite(destinationTopic: string, failure: WriteFailure, ba
   }
 }
 
+/** None of these heals by itself. */
+const RESUME_HINT = '`farlog resume` says where to go on'
+
 /** The topic is not the one that was mirrored. */
-export function recreated(topic: string): Halt {
+export function recreated(topic: string, mirroredTo: number, logStart: number): Halt {
   return {
     reason: 'recreated',
-    detail: `the source topic ${topic} was deleted and made again: its offsets mean other records now`
+    detail: `the source topic ${topic} was deleted and made again: its offsets mean other records now; ${RESUME_HINT}`,
+    trouble: { kind: 'RECREATED', firstOffset: mirroredTo, nextOffset: logStart }
   }
 }
 
@@ -130,7 +143,8 @@ export function gap(topicPartition: string, firstOffset: number, logStart: numbe
     reason: 'gap',
     detail:
       `source offsets ${firstOffset} to ${logStart - 1} of ${topicPartition} were deleted before they were mirrored; ` +
-      'FARLOG_ON_GAP=continue goes on behind them'
+      RESUME_HINT,
+    trouble: { kind: 'GAP', firstOffset, nextOffset: logStart }
   }
 }
 
@@ -140,6 +154,8 @@ export function diverged(topicPartition: string, endOffset: number, nextSourceOf
     reason: 'diverged',
     detail:
       `the source's log of ${topicPartition} was cut back to offset ${endOffset}, ` +
-      `but records up to ${nextSourceOffset - 1} had been mirrored: the destination holds what the source has lost`
+      `but records up to ${nextSourceOffset - 1} had been mirrored: the destination holds what the source has lost; ` +
+      RESUME_HINT,
+    trouble: { kind: 'DIVERGED', firstOffset: endOffset, nextOffset: nextSourceOffset }
   }
 }

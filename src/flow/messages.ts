@@ -1,6 +1,7 @@
 /** What the main thread (control plane) and the data-plane threads tell each other. */
 import type { PartitionCounts } from '../observe/partition-counters.ts'
 import type { PartitionState } from '../observe/status.ts'
+import type { SourceTrouble } from './halt.ts'
 
 /** Progress as it is committed to the source group: where to go on, and enough to tell whether that still makes sense. */
 export interface Progress {
@@ -12,6 +13,8 @@ export interface Progress {
   readonly leaderEpoch: number
   /** Destination offset of the newest acknowledged record; `undefined` before the first one. */
   readonly destinationOffset: number | undefined
+  /** The newest request to go on somewhere that was obeyed, `<log id>/<offset>`; see `src/flow/resume-requests.ts`. */
+  readonly resumed?: string | undefined
 }
 
 /** A source partition given to a thread. */
@@ -41,8 +44,18 @@ export type ToThread =
       /** How long what is in flight may take; 0 gives up at once (the assignment is lost, somebody else may own it). */
       readonly drainMs: number
     }
+  /** Go on from there, whatever the partition did until now. */
+  | { readonly kind: 'resume'; readonly flow: number; readonly partition: PartitionKey; readonly progress: Progress }
   | { readonly kind: 'batch-limit'; readonly flow: number; readonly destinationTopic: string; readonly bytes: number }
   | { readonly kind: 'stop' }
+
+/** Something happened to a source partition. */
+export interface TroubleReport extends PartitionKey {
+  readonly topicId: string
+  readonly action: 'HALTED' | 'CONTINUED'
+  readonly trouble: SourceTrouble
+  readonly detail: string
+}
 
 /** News of one partition. */
 export interface PartitionReport extends PartitionKey {
@@ -65,6 +78,7 @@ export interface FlowReport {
   readonly latencyCounts: Float64Array
   readonly latencySumSeconds: number
   readonly fenced: number
+  readonly troubles: readonly TroubleReport[]
   /** Retries by operation. */
   readonly retries: Readonly<Record<string, number>>
 }

@@ -26,7 +26,7 @@ import type { PartitionState } from '../observe/status.ts'
 import { Attempt, type AttemptEnd } from './attempt.ts'
 import type { FlowContext } from './flow-context.ts'
 import { type Halt, haltFor, haltForWrite, isHealable } from './halt.ts'
-import type { Assignment, PartitionReport, Progress } from './messages.ts'
+import type { Assignment, PartitionReport, Progress, TroubleReport } from './messages.ts'
 import { findResumePoint, type ResumedProgress } from './resume-point.ts'
 
 const HALT_PAUSE_FIRST_MS = 5_000
@@ -55,6 +55,8 @@ export class PartitionMirror {
   #halt: Halt | undefined
   #attempt: Attempt | undefined
   #progress: Progress | undefined
+  /** Ends the pause of a halt. */
+  #wake = new AbortController()
   #batchBytesMax: number
   #counts = noCounts()
   #lastReport: PartitionReport | undefined
@@ -122,8 +124,20 @@ export class PartitionMirror {
       if (halt === undefined) continue
       if (hasMoved) haltBackoff.reset()
       this.#enterHalt(halt)
-      await (isHealable(halt) ? pause(haltBackoff.nextMs(), signal) : aborted(signal))
+      this.#wake = new AbortController()
+      const woken = AbortSignal.any([signal, this.#wake.signal])
+      await (isHealable(halt) ? pause(haltBackoff.nextMs(), woken) : aborted(woken))
     }
+  }
+
+  /** Goes on from there instead, at once. */
+  resumeAt(progress: Progress): void {
+    this.#log('warn', 'going on where it was told to', { sourceOffset: progress.nextSourceOffset })
+    this.#setProgress(progress)
+    this.#attempt?.restart('RESUME_REQUESTED')
+    // What an attempt that was ended told meanwhile is not where to go on.
+    this.#progress = progress
+    this.#wake.abort()
   }
 
   /** The destination topic's limit changed: it counts from the next attempt on. */
@@ -258,13 +272,12 @@ export class PartitionMirror {
   }
 
   async #resume(signal: AbortSignal): Promise<ResumedProgress> {
-    const { progress, gap } = await findResumePoint(this.#flow, this.#assignment, this.#progress, signal)
-    if (gap !== undefined) {
-      this.#counts.gapRecords += gap.nextOffset - gap.firstOffset
-      this.#log('warn', 'source records were deleted before they were mirrored; going on behind them', {
-        firstSourceOffset: gap.firstOffset,
-        lastSourceOffset: gap.nextOffset - 1
-      })
+    const { progress, passed } = await findResumePoint(this.#flow, this.#assignment, this.#progress, signal)
+    if (passed?.trouble !== undefined) {
+      const { kind, firstOffset, nextOffset } = passed.trouble
+      if (kind === 'GAP') this.#counts.gapRecords += nextOffset - firstOffset
+      this.#log('warn', `going on: ${passed.detail}`, { firstSourceOffset: firstOffset, nextSourceOffset: nextOffset })
+      this.#tellTrouble('CONTINUED', passed)
     }
     this.#setProgress(progress)
     return progress
@@ -288,9 +301,19 @@ export class PartitionMirror {
   }
 
   #enterHalt(halt: Halt): void {
-    if (this.#halt?.reason !== halt.reason) this.#log('error', `halted: ${halt.detail}`, { reason: halt.reason })
+    if (this.#halt?.reason !== halt.reason) {
+      this.#log('error', `halted: ${halt.detail}`, { reason: halt.reason })
+      this.#tellTrouble('HALTED', halt)
+    }
     this.#state = 'halted'
     this.#halt = halt
+  }
+
+  #tellTrouble(action: TroubleReport['action'], { trouble, detail }: Halt): void {
+    if (trouble === undefined) return
+    const { topic, partition } = this
+    const topicId = this.#flow.source.topic(topic)?.topicId ?? ''
+    this.#flow.troubled({ topic, partition, topicId, action, trouble, detail })
   }
 
   #log(level: 'debug' | 'info' | 'warn' | 'error', message: string, fields: Record<string, unknown>): void {

@@ -6,15 +6,15 @@ import type { Progress } from './messages.ts'
  * Progress as an offset commit: the offset any lag exporter understands, and a line of JSON beside it that tells a
  * later owner whether that offset still means the same records.
  *
- *     {"v":1,"topicId":"9c0e…","leaderEpoch":4,"destinationOffset":81234}
+ *     {"v":1,"topicId":"9c0e…","leaderEpoch":4,"destinationOffset":81234,"resumed":"41d2…/7"}
  */
 export function toCommit({ topic, partition }: TopicPartition, progress: Progress): CommittedOffset {
-  const { topicId, leaderEpoch, destinationOffset } = progress
+  const { topicId, leaderEpoch, destinationOffset, resumed } = progress
   return {
     topic,
     partition,
     offset: progress.nextSourceOffset,
-    metadata: JSON.stringify({ v: 1, topicId, leaderEpoch, destinationOffset })
+    metadata: JSON.stringify({ v: 1, topicId, leaderEpoch, destinationOffset, resumed })
   }
 }
 
@@ -25,7 +25,8 @@ export function fromCommit({ offset, metadata }: CommittedOffset): Progress {
     nextSourceOffset: offset,
     topicId: typeof found.topicId === 'string' ? found.topicId : undefined,
     leaderEpoch: typeof found.leaderEpoch === 'number' ? found.leaderEpoch : -1,
-    destinationOffset: typeof found.destinationOffset === 'number' ? found.destinationOffset : undefined
+    destinationOffset: typeof found.destinationOffset === 'number' ? found.destinationOffset : undefined,
+    resumed: typeof found.resumed === 'string' ? found.resumed : undefined
   }
 }
 

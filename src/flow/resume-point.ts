@@ -1,9 +1,9 @@
 import { ClusterError } from '../cluster/errors.ts'
-import { EARLIEST, LATEST, listOffset } from '../cluster/offsets.ts'
+import { EARLIEST, endOfEpoch, LATEST, listOffset, type TopicPartition } from '../cluster/offsets.ts'
 import { findEnd } from '../destination/find-end.ts'
 import { ProvenanceReader } from '../rewrite/provenance.ts'
 import type { FlowContext } from './flow-context.ts'
-import { diverged, gap, HaltError, recreated } from './halt.ts'
+import { diverged, gap, type Halt, HaltError, recreated } from './halt.ts'
 import type { Assignment, Progress } from './messages.ts'
 
 /** Progress that says which generation of the topic it is about. */
@@ -12,8 +12,8 @@ export type ResumedProgress = Progress & { readonly topicId: string }
 /** Where a partition goes on. */
 export interface ResumePoint {
   readonly progress: ResumedProgress
-  /** Source offsets skipped because they are gone: [first, next), empty when nothing is. */
-  readonly gap: { readonly firstOffset: number; readonly nextOffset: number } | undefined
+  /** What would have been a reason to halt, and is passed as the configuration says. */
+  readonly passed: Halt | undefined
 }
 
 /**
@@ -37,17 +37,22 @@ export async function findResumePoint(
     throw new ClusterError('UNKNOWN_TOPIC_OR_PARTITION', `${flow.source.alias} has no topic ${topic} at present`, true)
   }
   const logStart = await listOffset(flow.source, source, EARLIEST, 'read_uncommitted')
-  const startAt = (nextSourceOffset: number, destinationOffset = committed?.destinationOffset): ResumePoint => ({
-    progress: { nextSourceOffset, topicId, leaderEpoch: -1, destinationOffset },
-    gap: undefined
-  })
+  const startAt = (
+    nextSourceOffset: number,
+    destinationOffset = committed?.destinationOffset,
+    passed?: Halt
+  ): ResumePoint => {
+    // Only of what was committed is it known in which epoch the last record was written.
+    const leaderEpoch = committed?.nextSourceOffset === nextSourceOffset ? committed.leaderEpoch : -1
+    return { progress: { ...committed, nextSourceOffset, topicId, leaderEpoch, destinationOffset }, passed }
+  }
   if (committed?.topicId !== undefined && committed.topicId !== topicId) {
-    const halt = recreated(topic)
-    if (flow.onGap === 'halt') throw new HaltError(halt.reason, halt.detail)
-    flow.log('warn', `${halt.detail}; starting its new generation`, { topic, partition, sourceOffset: logStart })
+    const halt = recreated(topic, committed.nextSourceOffset, logStart)
+    if (flow.onGap === 'halt') throw new HaltError(halt)
     // Whatever the destination holds so far came from the generation before: it says nothing about this one.
     const destinationEnd = await listOffset(flow.destination, destination, LATEST, 'read_uncommitted')
-    return startAt(logStart, destinationEnd - 1)
+    const { progress } = startAt(logStart, destinationEnd - 1)
+    return { progress: { ...progress, leaderEpoch: -1 }, passed: halt }
   }
 
   const origin = new ProvenanceReader(flow.source.alias, topic, partition)
@@ -59,17 +64,27 @@ export async function findResumePoint(
 
   const nextSourceOffset = Math.max((end?.sourceOffset ?? -1) + 1, committed?.nextSourceOffset ?? 0)
   const logEnd = await listOffset(flow.source, source, LATEST, 'read_uncommitted')
-  if (nextSourceOffset > logEnd) {
-    const halt = diverged(`${topic}-${partition}`, logEnd, nextSourceOffset)
-    throw new HaltError(halt.reason, halt.detail)
+  const keptEnd = Math.min(logEnd, await endOfCommittedEpoch(flow, source, committed))
+  if (keptEnd < (committed?.nextSourceOffset ?? 0) || logEnd < nextSourceOffset) {
+    throw new HaltError(diverged(`${topic}-${partition}`, keptEnd, nextSourceOffset))
   }
   if (nextSourceOffset < logStart) {
     const halt = gap(`${topic}-${partition}`, nextSourceOffset, logStart)
-    if (flow.onGap === 'halt') throw new HaltError(halt.reason, halt.detail)
-    return {
-      ...startAt(logStart, end?.destinationOffset),
-      gap: { firstOffset: nextSourceOffset, nextOffset: logStart }
-    }
+    if (flow.onGap === 'halt') throw new HaltError(halt)
+    return startAt(logStart, end?.destinationOffset, halt)
   }
   return startAt(nextSourceOffset, end?.destinationOffset)
+}
+
+/**
+ * Where the records end that committed progress was about: a log that was cut back and has grown again since is as long as
+ * before, but in another epoch.
+ */
+async function endOfCommittedEpoch(
+  flow: FlowContext,
+  source: TopicPartition,
+  committed: Progress | undefined
+): Promise<number> {
+  if (committed === undefined || committed.leaderEpoch < 0) return Number.POSITIVE_INFINITY
+  return (await endOfEpoch(flow.source, source, committed.leaderEpoch)) ?? Number.POSITIVE_INFINITY
 }

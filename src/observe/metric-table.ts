@@ -102,6 +102,12 @@ export const METRICS = {
     help: 'Rebalances of the consumer group that shares out the source partitions.',
     labels: FLOW
   },
+  sourceEvents: {
+    name: 'farlog_source_events_total',
+    type: 'counter',
+    help: 'Gaps, recreated topics and cut back logs met at the source, by kind.',
+    labels: [...FLOW, 'kind']
+  },
   retries: {
     name: 'farlog_retries_total',
     type: 'counter',

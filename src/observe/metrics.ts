@@ -12,6 +12,8 @@ export interface Metrics {
   countPartition(labels: PartitionLabels, deltas: Partial<PartitionCounts>): void
   countFenced(flow: FlowLabels): void
   countRebalance(flow: FlowLabels): void
+  /** `kind` is one of those in `schemas/source-event.avsc`. */
+  countSourceEvent(flow: FlowLabels, kind: string): void
   /** `operation` is one of a fixed set of words, such as `fetch` or `produce`: each becomes a series. */
   countRetry(flow: FlowLabels, operation: string): void
   /**
@@ -46,6 +48,7 @@ export function createMetrics(registry: Registry, nowMs: () => number = () => pe
 
   const fenced = flowCounter(registry, METRICS.fenced, status)
   const rebalances = flowCounter(registry, METRICS.rebalances, status)
+  const sourceEvents = new Counter(configurationOf(registry, METRICS.sourceEvents))
   const retries = new Counter(configurationOf(registry, METRICS.retries))
   const buildInfo = new Gauge(configurationOf(registry, METRICS.buildInfo))
 
@@ -53,6 +56,7 @@ export function createMetrics(registry: Registry, nowMs: () => number = () => pe
     countPartition: (labels, deltas) => partitionCounters.add(labels, deltas),
     countFenced: flow => fenced.inc(labelsOf(flow)),
     countRebalance: flow => rebalances.inc(labelsOf(flow)),
+    countSourceEvent: (flow, kind) => sourceEvents.inc({ ...labelsOf(flow), kind }),
     countRetry: (flow, operation) => retries.inc({ ...labelsOf(flow), operation }),
     addLatencies: (flow, bucketCounts, sumSeconds) => latencies.add(flow, bucketCounts, sumSeconds),
     useStatus: given => {

@@ -23,6 +23,19 @@ export interface PartitionStatus {
   readonly lagSeconds: number | null
 }
 
+/** Something that happened to a source partition; `schemas/source-event.avsc` describes the fields. */
+export interface EventStatus {
+  /** ISO 8601, by the clock of who observed it. */
+  readonly observedAt: string
+  readonly kind: string
+  readonly action: string
+  readonly topic: string
+  readonly partition: number
+  readonly firstOffset: number
+  readonly nextOffset: number
+  readonly detail: string
+}
+
 export interface FlowStatus {
   readonly source: string
   readonly destination: string
@@ -30,6 +43,8 @@ export interface FlowStatus {
   readonly partitions: readonly PartitionStatus[]
   /** What would be lost if the source were lost now; `null` while any partition's lag is unknown. */
   readonly exposure: { readonly records: number | null; readonly seconds: number | null }
+  /** What happened to source partitions lately, the newest first. */
+  readonly events: readonly EventStatus[]
   /** Acknowledged by the destination over the last seconds. */
   readonly rates: { readonly recordsPerSecond: number; readonly bytesPerSecond: number }
 }

@@ -13,7 +13,10 @@ import { type GroupState, readGroup } from '../cluster/group-state.ts'
 import { partitionKey } from '../cluster/offsets.ts'
 import type { ClusterConfig, Config, FlowConfig } from '../config/types.ts'
 import type { DestinationEnd } from '../destination/find-end.ts'
+import { EventReader } from '../events/event-log.ts'
+import { eventStatus, type SourceEvent } from '../events/source-event.ts'
 import type { Progress } from '../flow/messages.ts'
+import type { EventStatus } from '../observe/status.ts'
 import { ClosingRate } from './closing-rate.ts'
 import { concurrently } from './concurrently.ts'
 import { type Judgement, judge, type PartitionFacts, type SourceFacts } from './judge.ts'
@@ -37,6 +40,9 @@ const CLIENT_ID = 'farlog-status'
 const FIRST_ANSWER_TIMEOUT_MS = 10_000
 /** Asked together, one request for each leader. */
 const PARTITIONS_TOGETHER = 256
+/** Of what is there already; most of it may be other flows'. */
+const EVENTS_READ_MAX = 200
+const EVENTS_SHOWN_MAX = 20
 /** Reads within partitions at a time, at either side. */
 const READS_AT_A_TIME = 32
 
@@ -57,6 +63,9 @@ export class FlowObserver implements AsyncDisposable {
   readonly #destination: Cluster
   readonly #closingRate = new ClosingRate()
   #seenEnds = new Map<string, SeenEnd>()
+  readonly #eventReader: EventReader
+  /** Oldest first. */
+  #events: readonly SourceEvent[] = []
 
   constructor(config: Config, flow: FlowConfig, options: FlowObserverOptions) {
     this.#config = config
@@ -65,6 +74,7 @@ export class FlowObserver implements AsyncDisposable {
     this.#pairs = new TopicPairs(config, flow, options.topics)
     this.#source = new Cluster(flow.source, CLIENT_ID)
     this.#destination = new Cluster(flow.destination, CLIENT_ID)
+    this.#eventReader = new EventReader(this.#destination, flow.source.alias, EVENTS_READ_MAX)
   }
 
   /** Looks once. A cluster that does not answer is a problem in the overview, not an error. */
@@ -86,6 +96,7 @@ export class FlowObserver implements AsyncDisposable {
       : isDestinationThere
         ? this.#pairs.fromDestination(this.#destination.topics())
         : []
+    const events = isDestinationThere ? await this.#readEvents(signal) : null
     const rows: PartitionRow[] = []
     const seenEnds = new Map<string, SeenEnd>()
     for (let from = 0; from < pairs.length; from += PARTITIONS_TOGETHER) {
@@ -96,7 +107,14 @@ export class FlowObserver implements AsyncDisposable {
     this.#seenEnds = seenEnds
     const { source, destination, groupId } = this.#flow
     return flowOverview(
-      { source: source.alias, destination: destination.alias, groupId, workers: group?.members ?? null, problems },
+      {
+        source: source.alias,
+        destination: destination.alias,
+        groupId,
+        workers: group?.members ?? null,
+        problems,
+        events
+      },
       this.#closingRate.estimate(rows, performance.now())
     )
   }
@@ -112,6 +130,19 @@ export class FlowObserver implements AsyncDisposable {
       if (!(error instanceof ClusterError)) throw error
       problems.push({ cluster: this.#source.alias, code: error.code, message: error.message })
       return undefined
+    }
+  }
+
+  /** Who may not read them sees everything else. */
+  async #readEvents(signal: AbortSignal): Promise<EventStatus[] | null> {
+    try {
+      const news = (await this.#eventReader.read(signal)).map(({ event }) => event)
+      const own = news.filter(({ destination }) => destination === this.#flow.destination.alias)
+      this.#events = [...this.#events, ...own].slice(-EVENTS_SHOWN_MAX)
+      return this.#events.toReversed().map(eventStatus)
+    } catch (error) {
+      if (!(error instanceof ClusterError)) throw error
+      return null
     }
   }
 

@@ -57,7 +57,7 @@ export function judge(facts: PartitionFacts, start: 'earliest' | 'latest'): Judg
     lagRecords: lastStableOffset - logStartOffset
   })
   if (committed?.topicId !== undefined && committed.topicId !== source.topicId) {
-    return nothingMirrored('recreated', recreated(facts.topic).detail)
+    return nothingMirrored('recreated', recreated(facts.topic, committed.nextSourceOffset, logStartOffset).detail)
   }
   if (destination === 'no topic' || destination === 'no partition') {
     const copy = destination === 'no topic' ? facts.destinationTopic : `${facts.destinationTopic}-${facts.partition}`

@@ -1,5 +1,7 @@
 /** What `farlog status` knows of a flow at one moment: the shape of its JSON, and the sums over the rows. */
 
+import type { EventStatus } from '../observe/status.ts'
+
 /** The states of a partition, those that need somebody first. */
 export const MIRROR_STATES = [
   /** One side's log was cut back or made anew below what was mirrored. */
@@ -73,6 +75,8 @@ export interface FlowOverview {
   readonly exposure: { readonly records: number | null; readonly seconds: number | null }
   /** Those that need somebody first. */
   readonly partitions: readonly PartitionRow[]
+  /** What happened to source partitions lately, the newest first; `null` where the destination does not tell. */
+  readonly events: readonly EventStatus[] | null
 }
 
 /** All flows at one moment. */
@@ -84,7 +88,7 @@ export interface Overview {
 
 /** Puts a flow together from its rows. */
 export function flowOverview(
-  flow: Pick<FlowOverview, 'source' | 'destination' | 'groupId' | 'workers' | 'problems'>,
+  flow: Pick<FlowOverview, 'source' | 'destination' | 'groupId' | 'workers' | 'problems' | 'events'>,
   rows: readonly PartitionRow[]
 ): FlowOverview {
   const totals = sum(rows)

@@ -34,6 +34,8 @@ const ROWS_MIN = 1
 /** Sentences shown below the table: more would push it off the screen, and mostly they say the same. */
 const DETAILS_MAX = 5
 
+const EVENTS_MAX = 5
+
 const COLUMNS: readonly Column[] = [
   { title: 'TOPIC', align: 'left', canShrink: true },
   { title: 'PARTITION', align: 'right' },
@@ -64,7 +66,7 @@ function flowLines(flow: FlowOverview, options: TextOptions): string[] {
     ...flow.problems.map(({ message }) => style('red', message)),
     totalsText(flow)
   ]
-  const foot = [...detailLines(flow), '', style('bold', exposureText(flow))]
+  const foot = [...detailLines(flow), ...eventLines(flow), '', style('bold', exposureText(flow))]
   if (flow.partitions.length === 0) return [...head, ...foot]
   const linesForTable = options.linesMax - head.length - foot.length - 1
   return [...head, '', ...partitionLines(flow.partitions, { ...options, linesMax: linesForTable }), ...foot]
@@ -142,6 +144,22 @@ function detailLines({ partitions, problems }: FlowOverview): string[] {
   return [
     ...[...details].slice(0, DETAILS_MAX),
     ...(hidden > 0 ? [`… and ${inThousands(hidden)} more of these; --json has them all`] : [])
+  ]
+}
+
+function eventLines({ events }: FlowOverview): string[] {
+  if (events === null || events.length === 0) return []
+  const shown = events.slice(0, EVENTS_MAX)
+  const hidden = events.length - shown.length
+  return [
+    '',
+    'lately at the source:',
+    ...shown.map(
+      ({ observedAt, topic, partition, kind, action, firstOffset, nextOffset }) =>
+        `  ${observedAt}  ${topic}-${partition}  ${kind.toLowerCase()} ${action.toLowerCase()}, ` +
+        (firstOffset === nextOffset ? `offset ${firstOffset}` : `offsets ${firstOffset} to ${nextOffset}`)
+    ),
+    ...(hidden > 0 ? [`  … and ${inThousands(hidden)} more; --json has the last ones`] : [])
   ]
 }
 

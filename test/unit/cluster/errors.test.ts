@@ -64,6 +64,15 @@ describe('what a client library or the system threw', () => {
     assert.deepEqual([error.code, error.retriable, error.cause], ['UNKNOWN_TOPIC_OR_PARTITION', true, thrown])
   })
 
+  it('is what the broker answered, however deep the library has wrapped it', () => {
+    const answered = Object.assign(new Error('topic exists'), { apiCode: 36 })
+    const wrapped = new AggregateError(
+      [new AggregateError([answered], 'received with error')],
+      'creating topics failed'
+    )
+    assert.equal(toClusterError(wrapped, 'west').code, 'TOPIC_ALREADY_EXISTS')
+  })
+
   it('is unreachable, with the innermost reasons once each, where nobody answered', () => {
     const refused = new Error('connect ECONNREFUSED 127.0.0.1:9092')
     const thrown = new NetworkError('Connection to broker failed.', { cause: new AggregateError([refused], '') })

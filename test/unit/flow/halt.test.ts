@@ -44,8 +44,8 @@ describe('a halt', () => {
   })
 
   it('is the one that was decided on', () => {
-    const error = new HaltError('gap', 'gone')
-    assert.deepEqual(haltFor(error), { reason: 'gap', detail: 'gone' })
+    const halt = gap('orders-3', 10, 25)
+    assert.deepEqual(haltFor(new HaltError(halt)), halt)
   })
 
   it('says whether a batch is damaged or only cannot be mirrored', () => {
@@ -122,7 +122,10 @@ describe('a halt', () => {
     const { reason, detail } = diverged('orders-3', 25, 40)
     assert.equal(reason, 'diverged')
     assert.match(detail, /orders-3 was cut back to offset 25, but records up to 39 had been mirrored/)
-    assert.equal(recreated('orders').reason, 'recreated')
-    assert.match(recreated('orders').detail, /orders was deleted and made again/)
+    const again = recreated('orders', 40, 0)
+    assert.equal(again.reason, 'recreated')
+    assert.match(again.detail, /orders was deleted and made again/)
+    const { trouble } = gap('orders-3', 10, 25)
+    assert.deepEqual(trouble, { kind: 'GAP', firstOffset: 10, nextOffset: 25 })
   })
 })

@@ -10,13 +10,15 @@ const someProgress: fc.Arbitrary<Progress> = fc
     anOffset,
     fc.option(fc.constantFrom('9c0e'.repeat(8))),
     fc.integer({ min: -1, max: 2 ** 31 - 1 }),
-    fc.option(anOffset)
+    fc.option(anOffset),
+    fc.option(fc.constantFrom(`${'41d2'.repeat(8)}/7`))
   )
-  .map(([nextSourceOffset, topicId, leaderEpoch, destinationOffset]) => ({
+  .map(([nextSourceOffset, topicId, leaderEpoch, destinationOffset, resumed]) => ({
     nextSourceOffset,
     topicId: topicId ?? undefined,
     leaderEpoch,
-    destinationOffset: destinationOffset ?? undefined
+    destinationOffset: destinationOffset ?? undefined,
+    resumed: resumed ?? undefined
   }))
 
 /** What is known where there is nothing but an offset. */
@@ -24,7 +26,8 @@ const OFFSET_ALONE: Progress = {
   nextSourceOffset: 7,
   topicId: undefined,
   leaderEpoch: -1,
-  destinationOffset: undefined
+  destinationOffset: undefined,
+  resumed: undefined
 }
 
 describe('progress in an offset commit', () => {

@@ -25,6 +25,7 @@ export function flowStatus(changes: Partial<FlowStatus> = {}): FlowStatus {
     groupId: 'farlog-east-west',
     partitions: [partitionStatus()],
     exposure: { records: 10, seconds: 1.5 },
+    events: [],
     rates: { recordsPerSecond: 1_000, bytesPerSecond: 1_048_576 },
     ...changes
   }

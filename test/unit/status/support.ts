@@ -28,10 +28,11 @@ export function behind(
 }
 
 /** A flow from east to west. */
-export const FLOW: Pick<FlowOverview, 'source' | 'destination' | 'groupId' | 'workers' | 'problems'> = {
+export const FLOW: Pick<FlowOverview, 'source' | 'destination' | 'groupId' | 'workers' | 'problems' | 'events'> = {
   source: 'east',
   destination: 'west',
   groupId: 'farlog-east-west',
   workers: 2,
-  problems: []
+  problems: [],
+  events: []
 }

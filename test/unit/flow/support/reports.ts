@@ -38,6 +38,7 @@ export function flowReport(partitions: readonly PartitionReport[], changes: Part
     latencyCounts: new Float64Array(LATENCY_BUCKET_COUNT),
     latencySumSeconds: 0,
     fenced: 0,
+    troubles: [],
     retries: {},
     ...changes
   }

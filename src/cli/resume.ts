@@ -1,0 +1,67 @@
+import { hostname, userInfo } from 'node:os'
+import { parseArgs } from 'node:util'
+import { loadConfig } from '../config/load.ts'
+import { ResumeRefused, requestResume } from '../status/request-resume.ts'
+import { chooseFlow } from './choose-flows.ts'
+import { type Command, EXIT, UsageError } from './command.ts'
+
+/** `farlog resume`: a person's decision about a partition that does not heal by itself. */
+export const command: Command = {
+  name: 'resume',
+  summary: 'Let a partition go on whose source lost records.',
+  help: `A partition halts when its source deleted records before they were mirrored (gap), when its topic was
+made again (recreated), or when its log was cut back (diverged): going on would skip records or mix two
+histories, so somebody has to say where. The decision is written to farlog.events.<source>.internal at the
+destination; whichever worker owns the partition, now or later, obeys it once.
+
+Options:
+  --topic NAME         The source topic.
+  --partition N        Its partition.
+  --from WHERE         The next source offset to be mirrored: a number, earliest (what the source still has)
+                       or latest (only what is written from now on).
+  --destination ALIAS  Needed where there are several.
+
+What lies before that offset and is not mirrored stays unmirrored; what is at the destination stays there.
+
+Exits 0 once it is written, and 1 if it can't be, or if the partition is in no such trouble.
+
+Examples:
+  farlog status                                                      which partitions are in trouble?
+  farlog resume --topic orders --partition 3 --from earliest         skip what is gone
+  farlog resume --topic orders --partition 3 --from 182004`,
+
+  async run(args, env) {
+    const { values } = parseArgs({
+      args,
+      options: {
+        topic: { type: 'string' },
+        partition: { type: 'string' },
+        from: { type: 'string' },
+        destination: { type: 'string' }
+      }
+    })
+    const { topic } = values
+    if (topic === undefined) throw new UsageError('--topic is needed: the name of the source topic')
+    const partition = readNumber('--partition', values.partition)
+    const from =
+      values.from === 'earliest' || values.from === 'latest' ? values.from : readNumber('--from', values.from)
+    const config = loadConfig(env)
+    const flow = chooseFlow(config, values.destination)
+    const observer = `${userInfo().username}@${hostname()}`
+    const say = (line: string) => process.stdout.write(`${line}\n`)
+    try {
+      await requestResume({ config, flow, topic, partition, from, observer, say })
+      return EXIT.ok
+    } catch (error) {
+      if (!(error instanceof ResumeRefused)) throw error
+      process.stderr.write(`farlog resume: ${error.message}\n`)
+      return EXIT.failed
+    }
+  }
+}
+
+function readNumber(option: string, text: string | undefined): number {
+  if (text !== undefined && /^\d{1,15}$/.test(text)) return Number(text)
+  const wanted = option === '--from' ? 'an offset, earliest or latest' : 'a number'
+  throw new UsageError(text === undefined ? `${option} is needed: ${wanted}` : `${option} ${text} is not ${wanted}`)
+}

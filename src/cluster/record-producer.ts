@@ -1,0 +1,88 @@
+import kafka from '@confluentinc/kafka-javascript'
+import type { ClusterConfig } from '../config/types.ts'
+import { librdkafkaOptions } from './client-options.ts'
+import { ClusterError } from './errors.ts'
+
+const CONNECT_TIMEOUT_MS = 10_000
+/** Until then librdkafka tries by itself to get a record through. */
+const DELIVERY_TIMEOUT_MS = 20_000
+const POLL_INTERVAL_MS = 20
+const CLOSE_TIMEOUT_MS = 2_000
+
+/** Writes single records, one by one, for what comes seldom: events, not copies. Connects with the first one. */
+export class RecordProducer {
+  readonly #cluster: ClusterConfig
+  readonly #clientId: string
+  #connecting: Promise<kafka.HighLevelProducer> | undefined
+
+  constructor(cluster: ClusterConfig, clientId: string) {
+    this.#cluster = cluster
+    this.#clientId = clientId
+  }
+
+  /**
+   * Resolves to the record's offset, once all in-sync replicas have it.
+   * @throws ClusterError where it could not be delivered; it may be in the log nevertheless
+   */
+  async send(topic: string, partition: number, key: string, value: Buffer): Promise<number> {
+    const producer = await this.#connected()
+    return new Promise((resolve, reject) => {
+      const delivered = (error: unknown, offset?: number | null) =>
+        error ? reject(this.#error(`writing to ${topic}`, error)) : resolve(offset ?? -1)
+      try {
+        producer.produce(topic, partition, value, Buffer.from(key, 'utf8'), null, delivered)
+      } catch (error) {
+        reject(this.#error(`writing to ${topic}`, error))
+      }
+    })
+  }
+
+  async close(): Promise<void> {
+    const connecting = this.#connecting
+    this.#connecting = undefined
+    const producer = await connecting?.catch(() => undefined)
+    if (producer === undefined) return
+    await new Promise<void>(resolve => producer.disconnect(CLOSE_TIMEOUT_MS, () => resolve()))
+  }
+
+  async #connected(): Promise<kafka.HighLevelProducer> {
+    this.#connecting ??= this.#connect()
+    try {
+      return await this.#connecting
+    } catch (error) {
+      this.#connecting = undefined
+      throw error
+    }
+  }
+
+  #connect(): Promise<kafka.HighLevelProducer> {
+    const producer = new kafka.HighLevelProducer(
+      {
+        ...librdkafkaOptions(this.#cluster),
+        'client.id': this.#clientId,
+        'enable.idempotence': true,
+        'message.timeout.ms': DELIVERY_TIMEOUT_MS
+      } as kafka.ProducerGlobalConfig,
+      {}
+    )
+    // librdkafka tries again by itself; what fails for good reaches the callback of its record.
+    producer.on('event.error', () => {})
+    return new Promise((resolve, reject) => {
+      producer.connect({ timeout: CONNECT_TIMEOUT_MS }, error => {
+        if (error) {
+          producer.disconnect(() => {})
+          reject(this.#error('connecting', error))
+          return
+        }
+        producer.setPollInterval(POLL_INTERVAL_MS)
+        resolve(producer)
+      })
+    })
+  }
+
+  #error(doing: string, error: unknown): ClusterError {
+    const { message, code } = error as { message?: string; code?: number }
+    const text = `${this.#cluster.alias}: ${doing}: ${message ?? String(error)}`
+    return new ClusterError(`LIBRDKAFKA_${code ?? 'UNKNOWN'}`, text, true, { cause: error })
+  }
+}

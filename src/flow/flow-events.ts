@@ -1,0 +1,144 @@
+import type { Cluster } from '../cluster/cluster.ts'
+import { ClusterError } from '../cluster/errors.ts'
+import { partitionKey } from '../cluster/offsets.ts'
+import { Backoff, pause } from '../cluster/retry.ts'
+import type { TopicAdmin } from '../cluster/topic-admin.ts'
+import type { FlowConfig } from '../config/types.ts'
+import { EventReader, EventWriter, type LoggedEvent } from '../events/event-log.ts'
+import { eventStatus, type SourceEvent } from '../events/source-event.ts'
+import type { Metrics } from '../observe/metrics.ts'
+import type { EventStatus } from '../observe/status.ts'
+import type { LogSink } from './flow-context.ts'
+import type { TroubleReport } from './messages.ts'
+import { ResumeRequests } from './resume-requests.ts'
+
+/** Shown by the worker. */
+const RECENT_MAX = 20
+/** A destination that takes no events must not fill the memory: the newest are left out, the log has them as lines. */
+const WAITING_MAX = 1_000
+const RETRY_FIRST_MS = 200
+const RETRY_MAX_MS = 10_000
+
+export interface FlowEventsOptions {
+  readonly flow: FlowConfig
+  readonly destination: Cluster
+  readonly admin: TopicAdmin
+  readonly replicationFactor: number | undefined
+  readonly clientId: string
+  readonly metrics: Metrics
+  readonly log: LogSink
+}
+
+/** The events of one flow: those of all workers, as the log at the destination has them. */
+export class FlowEvents {
+  readonly requests = new ResumeRequests()
+  readonly #options: FlowEventsOptions
+  readonly #reader: EventReader
+  readonly #writer: EventWriter
+  readonly #closing = new AbortController()
+  /** The newest of each partition: what is the same again is not written twice. */
+  readonly #newest = new Map<string, SourceEvent>()
+  #recent: SourceEvent[] = []
+  #refreshing: Promise<void> | undefined
+  #writing: Promise<void> = Promise.resolve()
+  #waiting = 0
+  #isRefused = false
+
+  constructor(options: FlowEventsOptions) {
+    this.#options = options
+    const { flow, destination, admin, replicationFactor, clientId } = options
+    this.#reader = new EventReader(destination, flow.source.alias)
+    this.#writer = new EventWriter(destination, admin, flow.source.alias, replicationFactor, clientId)
+  }
+
+  /** The newest first. */
+  get recent(): EventStatus[] {
+    return this.#recent.toReversed().map(eventStatus)
+  }
+
+  /**
+   * Reads what has been written since. Who may not read the log hears of no requests, but mirrors all the same.
+   * @throws ClusterError where the destination does not answer
+   */
+  async refresh(): Promise<void> {
+    this.#refreshing ??= this.#read()
+    try {
+      await this.#refreshing
+    } catch (error) {
+      if (!(error instanceof ClusterError) || error.code !== 'TOPIC_AUTHORIZATION_FAILED') throw error
+      if (!this.#isRefused)
+        this.#options.log('warn', 'the event log can’t be read: requests to go on are not heard of', {
+          error: error.message
+        })
+      this.#isRefused = true
+    }
+  }
+
+  /** Writes an event, in the background, for as long as it takes. */
+  tell(report: TroubleReport): void {
+    const { flow, clientId, metrics, log } = this.#options
+    const labels = { source: flow.source.alias, destination: flow.destination.alias }
+    const { topic, partition, topicId, action, detail, trouble } = report
+    const event: SourceEvent = {
+      ...{ ...labels, topic, partition, topicId, action, detail, ...trouble },
+      ...{ destinationOffset: null, observer: clientId, observedAt: Date.now() }
+    }
+    metrics.countSourceEvent(labels, trouble.kind)
+    if (this.#waiting >= WAITING_MAX) {
+      log('error', 'too many events wait to be written; this one is left out', { topic, partition, detail })
+      return
+    }
+    this.#waiting++
+    this.#writing = this.#writing.then(() => this.#write(event)).finally(() => this.#waiting--)
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort()
+    await this.#writing
+    await this.#writer.close()
+  }
+
+  async #read(): Promise<void> {
+    try {
+      for (const logged of await this.#reader.read(this.#closing.signal)) this.#note(logged)
+    } finally {
+      this.#refreshing = undefined
+    }
+  }
+
+  #note(logged: LoggedEvent): void {
+    const { event } = logged
+    if (event.destination !== this.#options.flow.destination.alias) return
+    this.requests.note(logged)
+    this.#newest.set(partitionKey(event), event)
+    this.#recent = [...this.#recent, event].slice(-RECENT_MAX)
+  }
+
+  async #write(event: SourceEvent): Promise<void> {
+    const backoff = new Backoff(RETRY_FIRST_MS, RETRY_MAX_MS)
+    const { log } = this.#options
+    do {
+      try {
+        // Another worker, or this one before it was started anew, may have said the same.
+        await this.refresh()
+        if (isSame(this.#newest.get(partitionKey(event)), event)) return
+        await this.#writer.write(event)
+        return
+      } catch (error) {
+        log('warn', 'writing an event failed, trying again', { error: error instanceof Error ? error.message : error })
+      }
+      await pause(backoff.nextMs(), this.#closing.signal)
+    } while (!this.#closing.signal.aborted)
+  }
+}
+
+function isSame(a: SourceEvent | undefined, b: SourceEvent): boolean {
+  return (
+    a !== undefined &&
+    a.kind === b.kind &&
+    a.action === b.action &&
+    a.topicId === b.topicId &&
+    a.firstOffset === b.firstOffset &&
+    a.nextOffset === b.nextOffset
+  )
+}
