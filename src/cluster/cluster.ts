@@ -170,6 +170,17 @@ export class Cluster {
     throw toClusterError(failure, this.alias)
   }
 
+  /** Closes all connections to a broker; whoever needs one makes it anew. What is in flight on them fails. */
+  dropConnections(nodeId: number | undefined): void {
+    for (const connections of [this.#connections, this.#batchConnections]) {
+      for (const [key, { opening }] of connections) {
+        if (!key.startsWith(`${nodeId}/`)) continue
+        connections.delete(key)
+        void opening.then(connection => connection.close()).catch(() => {})
+      }
+    }
+  }
+
   async close(): Promise<void> {
     this.#closed.abort()
     const connections = [...this.#connections.values(), ...this.#batchConnections.values()]

@@ -30,6 +30,7 @@ export function loadConfig(env: NodeJS.ProcessEnv): Config {
     groupProtocol: required(FIXED.groupProtocol),
     onGap: required(FIXED.onGap),
     refreshIntervalMs: required(FIXED.refreshInterval),
+    stallTimeoutMs: required(FIXED.stallTimeout),
     syncTopicConfigs: required(FIXED.syncTopicConfigs),
     syncTopicAcls: required(FIXED.syncTopicAcls),
     syncGroupOffsets: required(FIXED.syncGroupOffsets),

@@ -74,6 +74,8 @@ export interface Config {
   readonly groupProtocol: 'classic' | 'consumer'
   readonly onGap: 'halt' | 'continue'
   readonly refreshIntervalMs: number
+  /** How long lag without progress, and without an error, is taken for a stall. */
+  readonly stallTimeoutMs: number
   readonly syncTopicConfigs: boolean
   readonly syncTopicAcls: boolean
   readonly syncGroupOffsets: boolean

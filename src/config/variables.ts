@@ -125,6 +125,14 @@ export const FIXED = {
     format: duration({ minimum: '1s', maximum: longest }),
     default: '30s'
   }),
+  stallTimeout: variable({
+    name: 'FARLOG_STALL_TIMEOUT',
+    doc:
+      'A partition with lag that makes no progress for so long, and no error says why, is given new connections; after as ' +
+      'long again its flow is restarted, and after that the worker ends with an error. At least `5s`.',
+    format: duration({ minimum: '5s', maximum: longest }),
+    default: '2m'
+  }),
   syncTopicConfigs: variable({
     name: 'FARLOG_SYNC_TOPIC_CONFIGS',
     doc: 'Keep topic configurations alike.',

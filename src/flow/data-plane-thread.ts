@@ -14,7 +14,7 @@ const { clientId } = workerData as { clientId: string }
 const config = loadConfig(process.env)
 const log = (level: LogLevel, message: string, fields: Readonly<Record<string, unknown>>) =>
   post({ kind: 'log', level, message, fields })
-const flows = config.flows.map((flow, index) => new FlowMirror(index, flow, config, clientId, log))
+const flows = config.flows.map((_, index) => newFlow(index))
 const reporting = setInterval(report, REPORT_INTERVAL_MS)
 
 port.on('message', (message: ToThread) => {
@@ -35,6 +35,23 @@ port.on('message', (message: ToThread) => {
       void stop()
   }
 })
+
+function newFlow(index: number): FlowMirror {
+  const onStall = {
+    restart: () => void restart(index),
+    giveUp: (detail: string) => post({ kind: 'stalled', detail })
+  }
+  return new FlowMirror(index, config.flows[index]!, config, clientId, onStall, log)
+}
+
+/** Begins a flow anew, with nothing of the old one but where its partitions are. */
+async function restart(index: number): Promise<void> {
+  const stuck = flows[index]!
+  const successor = newFlow(index)
+  successor.inherit(stuck)
+  flows[index] = successor
+  await stuck.close()
+}
 
 async function release({ flow, id, partitions, drainMs }: Extract<ToThread, { kind: 'release' }>): Promise<void> {
   const progress = await flows[flow]!.release(partitions, drainMs)

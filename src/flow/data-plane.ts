@@ -17,6 +17,8 @@ export class DataPlane {
   readonly #releases = new Map<number, (released: Released) => void>()
   readonly #onReport: (report: FlowReport) => void
   readonly #log: LogSink
+  readonly #onCrash: (error: Error) => void
+  #stalled: string | undefined
   #nextReleaseId = 0
   #isStopping = false
 
@@ -32,6 +34,7 @@ export class DataPlane {
     onCrash: (error: Error) => void
   ) {
     this.#log = log
+    this.#onCrash = onCrash
     this.#onReport = onReport
     for (let index = 0; index < threads; index++) {
       const thread = new Worker(new URL('./data-plane-thread.ts', import.meta.url), {
@@ -51,6 +54,7 @@ export class DataPlane {
 
   /** Whether every thread turns. */
   get live(): { readonly ok: boolean; readonly reason: string | null } {
+    if (this.#stalled !== undefined) return { ok: false, reason: this.#stalled }
     const nowMs = performance.now()
     const silent = this.#heardAtMs.findIndex(heardAtMs => nowMs - heardAtMs > SILENT_THREAD_MS)
     return silent < 0
@@ -121,6 +125,10 @@ export class DataPlane {
       case 'released':
         this.#releases.get(message.id)?.([...message.progress])
         this.#releases.delete(message.id)
+        return
+      case 'stalled':
+        this.#stalled = message.detail
+        this.#onCrash(new Error(message.detail))
         return
       case 'log':
         this.#log(message.level, message.message, message.fields)

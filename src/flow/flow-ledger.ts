@@ -68,6 +68,7 @@ export class FlowLedger {
     }
     this.#metrics.addLatencies(this.labels, report.latencyCounts, report.latencySumSeconds)
     for (let i = 0; i < report.fenced; i++) this.#metrics.countFenced(this.labels)
+    for (const step of report.watchdogSteps) this.#metrics.countWatchdogStep(this.labels, step)
     for (const [operation, count] of Object.entries(report.retries)) {
       for (let i = 0; i < count; i++) this.#metrics.countRetry(this.labels, operation)
     }

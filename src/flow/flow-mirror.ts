@@ -11,6 +11,7 @@ import { Latencies } from './latencies.ts'
 import type { Assignment, FlowReport, PartitionKey, PartitionReport, Progress, TroubleReport } from './messages.ts'
 import { PartitionMirror } from './partition-mirror.ts'
 import { Permits } from './permits.ts'
+import { Watchdog, type WatchdogStep } from './watchdog.ts'
 
 /** What all partitions of a flow may hold, fetched and not acknowledged, before fetching stops. */
 const BUFFERED_BYTES_MAX = 40 * 1024 * 1024
@@ -25,6 +26,20 @@ const SWEEP_INTERVAL_MS = 2_000
 /** The same kind of trouble is logged once in this time. */
 const RETRY_LOG_INTERVAL_MS = 10_000
 
+/** What the watchdog asks for when new connections do not help. */
+export interface OnStall {
+  /** Begin this flow anew. */
+  restart(): void
+  /** Only a new process might help. */
+  giveUp(detail: string): void
+}
+
+const STALL_REMEDIES: Record<WatchdogStep, string> = {
+  reconnect: 'making new connections',
+  'restart-flow': 'beginning the flow anew',
+  exit: 'ending'
+}
+
 /** The part of a flow that lives in one data-plane thread: its connections, and the partitions given to it. */
 export class FlowMirror {
   readonly #context: FlowContext
@@ -37,10 +52,15 @@ export class FlowMirror {
   #retries: Record<string, number> = {}
   #fenced = 0
   #troubles: TroubleReport[] = []
+  #watchdogSteps: WatchdogStep[] = []
+  #watchdog: Watchdog
+  readonly #onStall: OnStall
   readonly #retryLoggedAtMs = new Map<string, number>()
 
-  constructor(index: number, flow: FlowConfig, config: Config, clientId: string, log: LogSink) {
+  constructor(index: number, flow: FlowConfig, config: Config, clientId: string, onStall: OnStall, log: LogSink) {
     this.#index = index
+    this.#onStall = onStall
+    this.#watchdog = new Watchdog(config.stallTimeoutMs)
     const signal = this.#closing.signal
     const pool = new BufferPool(POOL_BYTES_MAX)
     const source = new Cluster(flow.source, clientId, pool)
@@ -127,6 +147,14 @@ export class FlowMirror {
     }
   }
 
+  /** Takes over the partitions of one that is stuck, from where they are. */
+  inherit(stuck: FlowMirror): void {
+    // The watchdog counts on: a new beginning is one of its steps.
+    this.#watchdog = stuck.#watchdog
+    this.#watchdogSteps = stuck.#watchdogSteps
+    void this.assign([...stuck.#partitions.values()].map(mirror => mirror.assignmentNow))
+  }
+
   /** What is new since the last report. */
   takeReport(): FlowReport {
     const nowMs = performance.now()
@@ -140,13 +168,18 @@ export class FlowMirror {
       const report = mirror.takeReport(nowMs)
       if (report !== undefined) partitions.push(report)
     }
-    const retries = this.#retries
-    const fenced = this.#fenced
+    if (isSweep) this.#watch(nowMs)
+    const told = {
+      retries: this.#retries,
+      fenced: this.#fenced,
+      troubles: this.#troubles,
+      watchdogSteps: this.#watchdogSteps
+    }
     this.#retries = {}
-    const troubles = this.#troubles
     this.#fenced = 0
     this.#troubles = []
-    return { flow: this.#index, partitions, ...this.#context.latencies.take(), fenced, troubles, retries }
+    this.#watchdogSteps = []
+    return { flow: this.#index, partitions, ...this.#context.latencies.take(), ...told }
   }
 
   async close(): Promise<void> {
@@ -177,7 +210,40 @@ export class FlowMirror {
     }
   }
 
+  #watch(nowMs: number): void {
+    const watched = [...this.#partitions.values()].map(mirror => ({
+      topic: mirror.topic,
+      partition: mirror.partition,
+      isActive: mirror.isActive,
+      lagRecords: mirror.lag.at(nowMs)?.records,
+      nextSourceOffset: mirror.progress?.nextSourceOffset
+    }))
+    const isFull = this.#context.buffered.bytes >= BUFFERED_BYTES_MAX
+    const action = this.#watchdog.look(watched, isFull, nowMs)
+    if (action === undefined) return
+    const { step, stalled } = action
+    const [first, ...others] = stalled.map(({ topic, partition }) => `${topic}-${partition}`)
+    const more = others.length === 0 ? '' : ` and ${others.length} more`
+    const detail = `${first}${more}: lag, no progress, and no error that says why`
+    this.#context.log('error', `stalled, ${STALL_REMEDIES[step]}`, { step, detail })
+    this.#watchdogSteps.push(step)
+    if (step === 'reconnect') for (const partition of stalled) this.#reconnect(partition)
+    else if (step === 'restart-flow') this.#onStall.restart()
+    else this.#onStall.giveUp(detail)
+  }
+
+  /** The partition's way from the source to the destination, from scratch. */
+  #reconnect(partition: PartitionKey): void {
+    const mirror = this.#partitions.get(partitionKey(partition))
+    if (mirror === undefined) return
+    const { source, destination } = this.#context
+    source.dropConnections(source.leaderOf(mirror.topic, mirror.partition)?.nodeId)
+    destination.dropConnections(destination.leaderOf(mirror.destinationTopic, mirror.partition)?.nodeId)
+    mirror.restart('STALLED')
+  }
+
   #retrying(operation: string, error: string): void {
+    this.#watchdog.trouble(performance.now())
     this.#retries[operation] = (this.#retries[operation] ?? 0) + 1
     const nowMs = performance.now()
     if (nowMs - (this.#retryLoggedAtMs.get(operation) ?? Number.NEGATIVE_INFINITY) < RETRY_LOG_INTERVAL_MS) return

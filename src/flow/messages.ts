@@ -2,6 +2,7 @@
 import type { PartitionCounts } from '../observe/partition-counters.ts'
 import type { PartitionState } from '../observe/status.ts'
 import type { SourceTrouble } from './halt.ts'
+import type { WatchdogStep } from './watchdog.ts'
 
 /** Progress as it is committed to the source group: where to go on, and enough to tell whether that still makes sense. */
 export interface Progress {
@@ -79,6 +80,8 @@ export interface FlowReport {
   readonly latencySumSeconds: number
   readonly fenced: number
   readonly troubles: readonly TroubleReport[]
+  /** What the watchdog did. */
+  readonly watchdogSteps: readonly WatchdogStep[]
   /** Retries by operation. */
   readonly retries: Readonly<Record<string, number>>
 }
@@ -86,6 +89,8 @@ export interface FlowReport {
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
 
 export type FromThread =
+  /** Partitions stand still and nothing has helped: only a new process might. */
+  | { readonly kind: 'stalled'; readonly detail: string }
   | { readonly kind: 'report'; readonly flows: readonly FlowReport[] }
   | {
       readonly kind: 'released'

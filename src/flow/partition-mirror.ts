@@ -84,6 +84,16 @@ export class PartitionMirror {
     return this.#assignment.destinationTopic
   }
 
+  /** The assignment as it would be given to a successor. */
+  get assignmentNow(): Assignment {
+    return { ...this.#assignment, batchBytesMax: this.#batchBytesMax, progress: this.#progress }
+  }
+
+  /** It is meant to make progress: neither halted nor being handed over. */
+  get isActive(): boolean {
+    return this.#state !== 'halted' && this.#state !== 'draining'
+  }
+
   get progress(): Progress | undefined {
     return this.#progress
   }
@@ -134,10 +144,15 @@ export class PartitionMirror {
   resumeAt(progress: Progress): void {
     this.#log('warn', 'going on where it was told to', { sourceOffset: progress.nextSourceOffset })
     this.#setProgress(progress)
-    this.#attempt?.restart('RESUME_REQUESTED')
+    this.restart('RESUME_REQUESTED')
     // What an attempt that was ended told meanwhile is not where to go on.
     this.#progress = progress
     this.#wake.abort()
+  }
+
+  /** Gives up what is under way, and fences and finds the end again. */
+  restart(error: string): void {
+    this.#attempt?.restart(error)
   }
 
   /** The destination topic's limit changed: it counts from the next attempt on. */

@@ -108,6 +108,12 @@ export const METRICS = {
     help: 'Gaps, recreated topics and cut back logs met at the source, by kind.',
     labels: [...FLOW, 'kind']
   },
+  watchdogSteps: {
+    name: 'farlog_watchdog_steps_total',
+    type: 'counter',
+    help: 'What was done about partitions with lag, no progress and no error: reconnect, restart-flow, exit.',
+    labels: [...FLOW, 'step']
+  },
   retries: {
     name: 'farlog_retries_total',
     type: 'counter',

@@ -14,6 +14,8 @@ export interface Metrics {
   countRebalance(flow: FlowLabels): void
   /** `kind` is one of those in `schemas/source-event.avsc`. */
   countSourceEvent(flow: FlowLabels, kind: string): void
+  /** `step` is one of the watchdog's. */
+  countWatchdogStep(flow: FlowLabels, step: string): void
   /** `operation` is one of a fixed set of words, such as `fetch` or `produce`: each becomes a series. */
   countRetry(flow: FlowLabels, operation: string): void
   /**
@@ -49,6 +51,7 @@ export function createMetrics(registry: Registry, nowMs: () => number = () => pe
   const fenced = flowCounter(registry, METRICS.fenced, status)
   const rebalances = flowCounter(registry, METRICS.rebalances, status)
   const sourceEvents = new Counter(configurationOf(registry, METRICS.sourceEvents))
+  const watchdogSteps = new Counter(configurationOf(registry, METRICS.watchdogSteps))
   const retries = new Counter(configurationOf(registry, METRICS.retries))
   const buildInfo = new Gauge(configurationOf(registry, METRICS.buildInfo))
 
@@ -57,6 +60,7 @@ export function createMetrics(registry: Registry, nowMs: () => number = () => pe
     countFenced: flow => fenced.inc(labelsOf(flow)),
     countRebalance: flow => rebalances.inc(labelsOf(flow)),
     countSourceEvent: (flow, kind) => sourceEvents.inc({ ...labelsOf(flow), kind }),
+    countWatchdogStep: (flow, step) => watchdogSteps.inc({ ...labelsOf(flow), step }),
     countRetry: (flow, operation) => retries.inc({ ...labelsOf(flow), operation }),
     addLatencies: (flow, bucketCounts, sumSeconds) => latencies.add(flow, bucketCounts, sumSeconds),
     useStatus: given => {

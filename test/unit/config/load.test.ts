@@ -12,6 +12,7 @@ describe('loadConfig', () => {
       replicationPolicy: 'default',
       replicationPolicySeparator: '.',
       replicationFactor: undefined,
+      stallTimeoutMs: 120_000,
       start: 'earliest',
       delivery: 'exactly-once',
       compression: 'source',

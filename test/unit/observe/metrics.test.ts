@@ -73,6 +73,7 @@ describe('metrics', () => {
     metrics.setBuildInfo({ version: '1', node: '2', librdkafka: '3' })
     metrics.countRetry(FLOW, 'fetch')
     metrics.countSourceEvent(FLOW, 'GAP')
+    metrics.countWatchdogStep(FLOW, 'reconnect')
     metrics.addLatencies(FLOW, new Uint32Array(LATENCY_BUCKET_COUNT), 0)
     harness.status = workerStatus({
       flows: [flowStatus({ partitions: [partitionStatus({ state: 'halted', reason: 'gap' })] })]

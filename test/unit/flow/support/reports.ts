@@ -39,6 +39,7 @@ export function flowReport(partitions: readonly PartitionReport[], changes: Part
     latencySumSeconds: 0,
     fenced: 0,
     troubles: [],
+    watchdogSteps: [],
     retries: {},
     ...changes
   }
