@@ -100,11 +100,12 @@ function newestIn(
   let newest: DestinationEnd | undefined
   let nextOffset = start
   for (const batch of batchesIn(records)) {
+    // First of all: what is damaged may be what says that the batch can be passed over.
+    batch.assertIntact()
     if (batch.lastOffset < start) continue
     nextOffset = batch.lastOffset + 1
     if (batch.baseOffset >= end) break
     if (batch.isControl) continue
-    batch.assertIntact()
     const record = new RecordCursor(batch)
     while (record.next()) {
       if (record.offset < start || record.offset >= end || record.headerCount === 0) continue

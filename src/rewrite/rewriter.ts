@@ -57,8 +57,9 @@ export class Rewriter {
     let loopedRecords = 0
     let nextOffset = fetchOffset
     for (const batch of batchesIn(bytes)) {
-      if (batch.lastOffset < fetchOffset) continue
+      // First of all: the offset that says what may be skipped is among what may be damaged.
       batch.assertIntact()
+      if (batch.lastOffset < fetchOffset) continue
       nextOffset = batch.lastOffset + 1
       if (aborted.covers(batch) || batch.isControl || batch.recordCount === 0) continue
       const result = spliceBatch(

@@ -112,13 +112,20 @@ describe('finding the end', () => {
   })
 
   it('refuses a corrupt batch instead of passing over what may be the newest record', async () => {
-    const log = new WrittenLog(0)
-    log.write({ kind: 'data', records: ['own'], compressor: 0, holes: false })
-    log.write({ kind: 'data', records: ['own'], compressor: 0, holes: false })
-    log.batches[1]!.bytes[70]! ^= 1
-    const destination = new FakeDestination(log.batches, 0, 2, 1_000)
-    await assert.rejects(findEnd(destination.cluster, DESTINATION, origin, -1, SIGNAL), { code: 'CORRUPT_BATCH' })
-    assert.equal(destination.held, 0)
+    // In its records, in the bit that makes it a marker, and in the number that says where it ends.
+    for (const [at, bits] of [
+      [70, 1],
+      [22, 0x20],
+      [23, 0x80]
+    ] as const) {
+      const log = new WrittenLog(0)
+      log.write({ kind: 'data', records: ['own'], compressor: 0, holes: false })
+      log.write({ kind: 'data', records: ['own'], compressor: 0, holes: false })
+      log.batches[1]!.bytes[at]! ^= bits
+      const destination = new FakeDestination(log.batches, 0, 2, 1_000)
+      await assert.rejects(findEnd(destination.cluster, DESTINATION, origin, -1, SIGNAL), { code: 'CORRUPT_BATCH' })
+      assert.equal(destination.held, 0)
+    }
   })
 })
 

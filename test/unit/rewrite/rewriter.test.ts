@@ -180,6 +180,13 @@ describe('Rewriter', () => {
     }
   })
 
+  it('refuses a corrupt batch also when what is damaged says that it lies before the position', () => {
+    const batch = batchOf([plainRecord(0), plainRecord(1)])
+    batch[23]! ^= 0x80
+    const rewrite = () => aRewriter().rewrite(batch, 0, NO_ABORTS, new LimitedSink(1_000))
+    assert.throws(rewrite, isRecordsError('CORRUPT_BATCH', 0))
+  })
+
   it('throws nothing but RecordsError, whatever bytes it is given', () => {
     const changes = fc.array(fc.tuple(fc.nat(), fc.nat({ max: 255 })), { minLength: 1, maxLength: 4 })
     fc.assert(
