@@ -1,11 +1,11 @@
 # What can be done with a checkout; `make` alone lists it.
 export PATH := $(CURDIR)/.tools/node/bin:$(PATH)
 
-.PHONY: help build test lint typecheck unused unit integration demo bench clean
+.PHONY: help build test lint typecheck unused unit integration fault demo bench chaos clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 16
-	@echo '  make lint, typecheck, unused, unit, integration: one part of the test alone'
+	@echo '  make lint, typecheck, unused, unit, integration, fault: one part of the test alone'
 
 build: ## install what is missing, so that bin/farlog runs
 	@bin/setup run
@@ -14,7 +14,7 @@ test: ## all checks, unit tests, and integration tests against real Kafka
 	@bin/setup test
 	@node test/support/run-checks.ts
 
-lint typecheck unused unit integration:
+lint typecheck unused unit integration fault:
 	@bin/setup test
 	@node test/support/run-checks.ts $@
 
@@ -23,8 +23,12 @@ demo: ## two clusters and a mirror between them, to watch (KEEP=1 leaves it runn
 	@node test/demo/demo.ts
 
 bench: ## farlog beside MirrorMaker 2 and others, 15 minutes (CASE=lz4: one case alone)
-	@bin/setup bench
+	@bin/setup test
 	@CASE=$(CASE) node bench/bench.ts
+
+chaos: ## random faults on real clusters under load (MINUTES=5, SEED=… repeats a run)
+	@bin/setup test
+	@node test/chaos/chaos.ts
 
 clean: ## remove everything that was installed into the checkout
 	rm -rf node_modules .tools

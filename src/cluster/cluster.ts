@@ -159,6 +159,10 @@ export class Cluster {
     }
     const open = candidates.find(([key]) => this.#connections.get(key)?.opened?.isOpen)
     if (open !== undefined) return this.#connect(this.#connections, ...open, this.#openPlain)
+    // A broker that stands still costs seconds each time it is tried: whoever failed last comes last.
+    const hasFailed = ([key]: [string, Broker]) =>
+      this.#reconnects.has(key) || this.#connections.get(key)?.opened?.isOpen === false
+    candidates.sort((a, b) => Number(hasFailed(a)) - Number(hasFailed(b)))
     let failure: unknown
     for (const [key, broker] of candidates) {
       try {

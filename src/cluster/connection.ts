@@ -85,8 +85,14 @@ export async function openConnection(
   }
 }
 
-function askVersions(connection: Connection) {
-  return apiVersionsV3.api.async(connection, 'farlog', '1')
+/** A broker that stands still takes connections, by its kernel, and never answers on them. */
+async function askVersions(connection: Connection) {
+  const timer = setTimeout(() => connection.socket.destroy(), CONNECT_TIMEOUT_MS)
+  try {
+    return await apiVersionsV3.api.async(connection, 'farlog', '1')
+  } finally {
+    clearTimeout(timer)
+  }
 }
 
 const ROUND_TRIPS_MEASURED = 3

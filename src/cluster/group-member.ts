@@ -69,6 +69,7 @@ type CooperativeConsumer = kafka.KafkaConsumer & {
   incrementalAssign(partitions: readonly TopicPartition[]): void
   incrementalUnassign(partitions: readonly TopicPartition[]): void
   assignmentLost(): boolean
+  setSaslCredentials(username: string, password: string): void
 }
 
 export class GroupMember {
@@ -108,7 +109,21 @@ export class GroupMember {
       {}
     )
     this.#consumer = consumer as CooperativeConsumer
-    this.#consumer.on('event.error', error => options.listener.troubled(error as unknown as Error))
+    this.#consumer.on('event.error', error => {
+      options.listener.troubled(error as unknown as Error)
+      this.#renewCredentials()
+    })
+  }
+
+  /** librdkafka holds them as values: where the broker has been given other ones, it has to be told. */
+  #renewCredentials(): void {
+    const { sasl } = this.#options.cluster
+    if (sasl?.username === undefined || sasl.password === undefined) return
+    try {
+      this.#consumer.setSaslCredentials(sasl.username(), sasl.password())
+    } catch (error) {
+      this.#options.listener.troubled(this.#error('reading credentials', error))
+    }
   }
 
   /** Connects; librdkafka goes on trying by itself when no broker answers within the time-out. */

@@ -61,6 +61,8 @@ export class Fence {
         identity = await this.#insist(signal, () => this.#coordinators.initProducerId(id))
       } while (identity.producerEpoch > PRODUCER_EPOCH_MAX)
       return identity
+    } catch (error) {
+      throw withMissingAcl(error, id, topic)
     } finally {
       this.#coordinators.forget(id)
     }
@@ -105,4 +107,15 @@ export class Fence {
       await pause(backoff.nextMs(), signal)
     }
   }
+}
+
+/** A broker says that something is not allowed, but not what would allow it. */
+function withMissingAcl(error: unknown, id: string, topic: string): unknown {
+  if (!(error instanceof ClusterError)) return error
+  const acl = {
+    TOPIC_AUTHORIZATION_FAILED: `WRITE on the topic ${topic}`,
+    TRANSACTIONAL_ID_AUTHORIZATION_FAILED: `WRITE and DESCRIBE on the transactional id ${id}`
+  }[error.code]
+  if (acl === undefined) return error
+  return new ClusterError(error.code, `${error.message}: farlog needs ${acl}`, error.retriable, { cause: error })
 }

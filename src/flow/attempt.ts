@@ -156,7 +156,10 @@ export class Attempt implements FetchTarget, WriterListener {
       this.#flow.dispatcher.offer(this.#writer)
       this.#countBuffered()
     } catch (error) {
-      this.#end({ kind: 'halted', halt: haltFor(error) })
+      // What comes before it is whole: it is copied first, so that the partition stands at the very offset that is named.
+      const halt = haltFor(error)
+      this.#flow.dispatcher.offer(this.#writer)
+      void this.drain(DRAIN_BEFORE_RESUME_MS).then(() => this.#end({ kind: 'halted', halt }))
     }
   }
 

@@ -24,6 +24,8 @@ import { fromCommit, toCommit } from './progress-metadata.ts'
 import { TopicCatalog } from './topic-catalog.ts'
 
 const COMMIT_INTERVAL_MS = 3_000
+/** A partition's first progress does not wait for that: it says which topic its copies are of. */
+const COMMIT_LOOK_INTERVAL_MS = 250
 /** How soon a request to go on is heard of. */
 const REQUESTS_INTERVAL_MS = 2_000
 /** What is in flight gets this long in a rebalance; the rest is copied by the next owner. */
@@ -66,6 +68,8 @@ export class FlowControl {
   /** What is still missing before this flow can mirror; `null` when nothing is. */
   #notReadyReason: string | null = 'the clusters have not answered yet'
   #isJoined = false
+  /** The group has taken everything away without asking, and has not said since what is ours. */
+  #isCutOff = false
   #loading = 0
 
   constructor(options: FlowControlOptions) {
@@ -108,7 +112,8 @@ export class FlowControl {
   get status(): FlowStatus {
     const status = this.#ledger.status(performance.now())
     // Before the partitions are known, their sum would be a zero that looks like good news.
-    const exposure = this.notReadyReason === null ? status.exposure : { records: null, seconds: null }
+    const exposure =
+      this.notReadyReason === null && !this.#isCutOff ? status.exposure : { records: null, seconds: null }
     return { ...status, exposure, events: this.#events.recent }
   }
 
@@ -211,6 +216,7 @@ export class FlowControl {
 
   async #assigned(partitions: readonly TopicPartition[]): Promise<void> {
     this.#isJoined = true
+    this.#isCutOff = false
     this.#options.metrics.countRebalance(this.#ledger.labels)
     this.#log('info', 'partitions assigned', { partitions: partitions.length })
     this.#ledger.own(partitions)
@@ -253,7 +259,10 @@ export class FlowControl {
     for (const key of known) {
       if (!this.#ledger.owns(key)) continue
       const { destinationTopic, batchBytesMax } = this.#catalog.topics.get(key.topic)!
-      const last = atSource.get(partitionKey(key)) ?? atDestination.get(partitionKey(this.#atDestination(key)))
+      const last =
+        atSource.get(partitionKey(key)) ??
+        atDestination.get(partitionKey(this.#atDestination(key))) ??
+        this.#ledger.remembered(key)
       const progress = this.#events.requests.overruling(key, last) ?? last
       assignments.push({ ...key, destinationTopic, batchBytesMax, progress })
     }
@@ -267,8 +276,10 @@ export class FlowControl {
       partitions: partitions.length
     })
     this.#ledger.disown(partitions)
+    if (isLost) this.#isCutOff = true
     const released = await this.#options.dataPlane.release(this.#options.index, partitions, isLost ? 0 : DRAIN_MS)
-    if (!isLost) await this.#commitReleased(released)
+    if (isLost) this.#ledger.remember(released)
+    else await this.#commitReleased(released)
     this.#ledger.forget(partitions)
   }
 
@@ -306,8 +317,12 @@ export class FlowControl {
 
   async #commitRegularly(): Promise<void> {
     const signal = this.#stopping.signal
+    let committedAtMs = performance.now()
     while (!signal.aborted) {
-      await pause(COMMIT_INTERVAL_MS, signal)
+      await pause(COMMIT_LOOK_INTERVAL_MS, signal)
+      const isDue = performance.now() - committedAtMs >= COMMIT_INTERVAL_MS
+      if (!isDue && !this.#ledger.hasFirstUncommitted && !signal.aborted) continue
+      committedAtMs = performance.now()
       this.#committing = this.#commitChanged()
       await this.#committing
     }

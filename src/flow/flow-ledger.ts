@@ -19,6 +19,9 @@ export class FlowLedger {
   /** Owned partitions, with the newest report of each once there is one. */
   readonly #owned = new Map<string, TopicPartition & { report: PartitionReport | undefined }>()
   readonly #uncommitted = new Map<string, Uncommitted>()
+  /** How far partitions were when they were taken away without a commit. */
+  readonly #remembered = new Map<string, Progress>()
+  #hasFirst = false
   /** What was acknowledged lately, oldest first. */
   readonly #acknowledged: { atMs: number; records: number; bytes: number }[] = []
 
@@ -76,8 +79,26 @@ export class FlowLedger {
     while (this.#acknowledged[0]!.atMs < nowMs - RATE_WINDOW_MS) this.#acknowledged.shift()
   }
 
+  /** Whether some of it is the first there is of a partition: until it is committed, nobody knows which topic it is about. */
+  get hasFirstUncommitted(): boolean {
+    return this.#hasFirst
+  }
+
+  /** What becomes of these nobody has committed. */
+  remember(lost: readonly (TopicPartition & { readonly progress: Progress | undefined })[]): void {
+    for (const { topic, partition, progress } of lost) {
+      if (progress !== undefined) this.#remembered.set(partitionKey({ topic, partition }), progress)
+    }
+  }
+
+  /** Where a partition was, for one of which nothing is committed. */
+  remembered(partition: TopicPartition): Progress | undefined {
+    return this.#remembered.get(partitionKey(partition))
+  }
+
   /** Progress that the group has not been told yet. */
   takeUncommitted(): Uncommitted[] {
+    this.#hasFirst = false
     const taken = [...this.#uncommitted.values()]
     this.#uncommitted.clear()
     return taken
@@ -124,6 +145,7 @@ export class FlowLedger {
       progress?.resumed !== before?.resumed
     if (progress !== undefined && isNews) {
       this.#uncommitted.set(key, { topic, partition, progress })
+      this.#hasFirst ||= before === undefined
     }
   }
 }

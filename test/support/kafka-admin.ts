@@ -1,8 +1,14 @@
 import {
+  AclOperations,
+  AclPermissionTypes,
   Admin,
+  type AlterClientQuotasOptions,
+  ClientQuotaKeys,
   ConfigResourceTypes,
   FetchIsolationLevels,
-  IncrementalAlterConfigOperationTypes
+  IncrementalAlterConfigOperationTypes,
+  ResourcePatternTypes,
+  ResourceTypes
 } from '@platformatic/kafka'
 import { until } from './wait.ts'
 
@@ -14,6 +20,15 @@ export interface PartitionOffsets {
   readonly highWatermark: number
   /** Behind the last record that a read_committed reader may see. */
   readonly lastStableOffset: number
+}
+
+/** Something that a user may do. */
+export interface Grant {
+  readonly user: string
+  readonly resource: 'TOPIC' | 'GROUP' | 'CLUSTER' | 'TRANSACTIONAL_ID'
+  /** Of the resource; of all whose names begin with it where it ends in `*`. */
+  readonly name: string
+  readonly operations: readonly (keyof typeof AclOperations)[]
 }
 
 /** What tests ask of a cluster, and do to it, behind farlog's back. */
@@ -33,6 +48,41 @@ export class KafkaAdmin implements AsyncDisposable {
       configs: Object.entries(configs).map(([key, value]) => ({ name: key, value }))
     })
     await until(() => this.offsets(name, partitions), { describe: `${name} to be usable` })
+  }
+
+  /** Creates a topic whose partitions have these replicas each, the preferred leader first. */
+  async placeTopic(
+    name: string,
+    replicas: readonly (readonly number[])[],
+    configs: Readonly<Record<string, string>> = {}
+  ): Promise<void> {
+    await this.#admin.createTopics({
+      topics: [name],
+      // Both are Kafka's for "as assigned".
+      partitions: -1,
+      replicas: -1,
+      assignments: replicas.map((brokers, partition) => ({ partition, brokers: [...brokers] })),
+      configs: Object.entries(configs).map(([key, value]) => ({ name: key, value }))
+    })
+    await until(() => this.offsets(name, replicas.length), { describe: `${name} to be usable` })
+  }
+
+  async allow(...grants: readonly Grant[]): Promise<void> {
+    await this.#admin.createAcls({ creations: grants.flatMap(aclsOf) })
+  }
+
+  async withdraw(...grants: readonly Grant[]): Promise<void> {
+    await this.#admin.deleteAcls({ filters: grants.flatMap(aclsOf) })
+  }
+
+  /** What each client may write to each broker in a second; as much as it likes when not given. */
+  async limitProducers(bytesPerSecond?: number): Promise<void> {
+    const key = ClientQuotaKeys.PRODUCER_BYTE_RATE
+    const op: AlterClientQuotasOptions['entries'][number]['ops'][number] =
+      bytesPerSecond === undefined ? { key, remove: true } : { key, value: bytesPerSecond, remove: false }
+    await this.#admin.alterClientQuotas({
+      entries: [{ entities: [{ entityType: 'client-id', entityName: null }], ops: [op] }]
+    })
   }
 
   /** How many members a consumer group has at this moment. */
@@ -116,4 +166,17 @@ export class KafkaAdmin implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#admin.close()
   }
+}
+
+function aclsOf({ user, resource, name, operations }: Grant) {
+  const isPrefix = name.endsWith('*')
+  return operations.map(operation => ({
+    resourceType: ResourceTypes[resource],
+    resourceName: isPrefix ? name.slice(0, -1) : name,
+    resourcePatternType: isPrefix ? ResourcePatternTypes.PREFIXED : ResourcePatternTypes.LITERAL,
+    principal: `User:${user}`,
+    host: '*',
+    operation: AclOperations[operation],
+    permissionType: AclPermissionTypes.ALLOW
+  }))
 }

@@ -22,6 +22,8 @@ export interface KafkaOptions {
   readonly name?: string
   /** A further listener of a single broker, for a proxy to stand in front of. */
   readonly behindProxy?: ProxiedListener
+  /** Opens a further listener for these users (password by name), who may do nothing until an ACL says so. */
+  readonly users?: Readonly<Record<string, string>>
   /** `-XX:TieredStopAtLevel=4` is worth it for long loads: brokers start slower, and run faster once they are warm. */
   readonly jvmFlags?: readonly string[]
 }
@@ -30,6 +32,8 @@ export interface KafkaOptions {
 export interface KafkaCluster extends AsyncDisposable {
   /** `127.0.0.1:port,…` of all brokers. */
   readonly bootstrap: string
+  /** The same for `users`, by SASL/PLAIN; empty where there are none. */
+  readonly authenticatedBootstrap: string
   readonly brokers: readonly KafkaBroker[]
   readonly clusterId: string
   readonly dir: string
@@ -52,7 +56,7 @@ async function startOnFreePorts(options: KafkaOptions): Promise<KafkaCluster> {
   const dir = mkdtempSync(join(tmpdir(), `farlog-kafka-${options.name ?? 'test'}-`))
   const folder = ownFolder(dir)
   const clusterId = newClusterId()
-  const places = await choosePlaces(dir, options.brokers ?? 1, options.behindProxy)
+  const places = await choosePlaces(dir, options)
   const brokers = places.map(
     place =>
       new BrokerProcess({
@@ -74,8 +78,9 @@ async function startOnFreePorts(options: KafkaOptions): Promise<KafkaCluster> {
     await stop()
     throw error
   }
-  const bootstrap = places.map(place => `127.0.0.1:${place.port}`).join(',')
-  return { bootstrap, brokers, clusterId, dir, stop, [Symbol.asyncDispose]: stop }
+  const bootstrap = addresses(places.map(({ port }) => port))
+  const authenticatedBootstrap = addresses(places.flatMap(({ authenticated }) => authenticated?.port ?? []))
+  return { bootstrap, authenticatedBootstrap, brokers, clusterId, dir, stop, [Symbol.asyncDispose]: stop }
 }
 
 /** Sixteen random bytes as Kafka writes them, but never with the leading dash that a command line takes for an option. */
@@ -84,19 +89,20 @@ function newClusterId(): string {
   return id.startsWith('-') ? newClusterId() : id
 }
 
-async function choosePlaces(
-  dir: string,
-  count: number,
-  behindProxy: ProxiedListener | undefined
-): Promise<BrokerPlace[]> {
-  const ports = await freePorts(count * 2)
-  return Array.from({ length: count }, (_, index) => ({
+async function choosePlaces(dir: string, { brokers = 1, behindProxy, users }: KafkaOptions): Promise<BrokerPlace[]> {
+  const ports = await freePorts(brokers * 3)
+  return Array.from({ length: brokers }, (_, index) => ({
     nodeId: index + 1,
-    port: ports[index * 2]!,
-    controllerPort: ports[index * 2 + 1]!,
+    port: ports[index * 3]!,
+    controllerPort: ports[index * 3 + 1]!,
     dataDir: join(dir, `broker-${index + 1}`, 'data'),
-    ...(behindProxy === undefined ? {} : { behindProxy })
+    ...(behindProxy === undefined ? {} : { behindProxy }),
+    ...(users === undefined ? {} : { authenticated: { port: ports[index * 3 + 2]!, users } })
   }))
+}
+
+function addresses(ports: readonly number[]): string {
+  return ports.map(port => `127.0.0.1:${port}`).join(',')
 }
 
 function brokerDir(dir: string, place: BrokerPlace): string {

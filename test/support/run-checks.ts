@@ -17,7 +17,8 @@ const TASKS: Readonly<Record<string, () => Promise<Tally>>> = {
   typecheck: () => check('tsc', ['--noEmit']),
   unused: () => check('knip', []),
   unit: () => unitTests('test/unit/**/*.test.ts'),
-  integration: () => integrationTests('test/{support,integration}/**/*.test.ts')
+  integration: () => integrationTests('test/{support,integration}/**/*.test.ts'),
+  fault: () => integrationTests('test/fault/**/*.test.ts')
 }
 
 const names = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(TASKS)

@@ -11,16 +11,30 @@ export interface Toxiproxy extends AsyncDisposable {
   proxy(name: string, listenPort: number, upstreamPort: number): Promise<ToxicProxy>
 }
 
+/** One thing that is wrong with a connection; toxiproxy's own names and units (milliseconds, KB per second, bytes). */
+export interface Toxic {
+  readonly type: 'latency' | 'bandwidth' | 'slicer' | 'timeout' | 'reset_peer'
+  /** `upstream`: what the client sends; `downstream`: what it is answered. */
+  readonly stream: 'upstream' | 'downstream'
+  readonly attributes: Readonly<Record<string, number>>
+}
+
 export interface ToxicProxy {
   /** Delays the bytes of each direction by half of this. 0 takes the delay away. */
   setRoundTrip(ms: number): Promise<void>
+  /** Makes all connections as bad as these together, those that are open and those to come. */
+  poison(...toxics: readonly Toxic[]): Promise<void>
+  /** Ends all connections and takes no new ones. */
+  cut(): Promise<void>
+  /** Undoes everything above. */
+  heal(): Promise<void>
 }
 
 const SERVER = join(PROJECT_DIR, '.tools/toxiproxy/server')
 
-/** Starts toxiproxy, which `bin/setup bench` installs. */
+/** Starts toxiproxy, which `bin/setup test` installs. */
 export async function startToxiproxy(): Promise<Toxiproxy> {
-  if (!existsSync(SERVER)) throw new Error(`There is no ${SERVER}: run bin/setup bench, which builds it with Go`)
+  if (!existsSync(SERVER)) throw new Error(`There is no ${SERVER}: run bin/setup test, which builds it with Go`)
   const [port] = await freePorts(1)
   const server = spawnOwned([SERVER, '-host', '127.0.0.1', '-port', String(port)], {
     env: { LOG_LEVEL: 'error' },
@@ -31,8 +45,9 @@ export async function startToxiproxy(): Promise<Toxiproxy> {
       method,
       ...(body === undefined ? {} : { body: JSON.stringify(body) })
     })
-    if (!response.ok)
-      throw new Error(`toxiproxy: ${method} ${path} answered ${response.status}: ${await response.text()}`)
+    const text = await response.text()
+    if (!response.ok) throw new Error(`toxiproxy: ${method} ${path} answered ${response.status}: ${text}`)
+    return text
   }
   await until(
     async () => {
@@ -56,6 +71,20 @@ export async function startToxiproxy(): Promise<Toxiproxy> {
             await api('POST', `/proxies/${name}/toxics`, { name: stream, type: 'latency', stream, attributes })
           }
           isDelayed = ms > 0
+        },
+        async poison(...toxics) {
+          for (const toxic of toxics) {
+            await api('POST', `/proxies/${name}/toxics`, { ...toxic, name: `${toxic.type}-${toxic.stream}` })
+          }
+        },
+        async cut() {
+          await api('POST', `/proxies/${name}`, { enabled: false })
+        },
+        async heal() {
+          const { toxics } = JSON.parse(await api('GET', `/proxies/${name}`)) as { toxics: { name: string }[] }
+          for (const toxic of toxics) await api('DELETE', `/proxies/${name}/toxics/${toxic.name}`)
+          await api('POST', `/proxies/${name}`, { enabled: true })
+          isDelayed = false
         }
       }
     },

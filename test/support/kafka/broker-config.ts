@@ -6,6 +6,15 @@ export interface BrokerPlace {
   readonly dataDir: string
   /** A second listener, whose clients are sent to a proxy. */
   readonly behindProxy?: ProxiedListener
+  /** A second listener, whose clients have to say who they are. */
+  readonly authenticated?: AuthenticatedListener
+}
+
+/** A listener for SASL/PLAIN. Whoever comes by the other one is a super user, the tests themselves above all. */
+export interface AuthenticatedListener {
+  readonly port: number
+  /** Password by user name. */
+  readonly users: Readonly<Record<string, string>>
 }
 
 /** A listener that a proxy stands in front of: clients that come through it are told its port, and stay behind it. */
@@ -21,7 +30,7 @@ export function brokerProperties(
   overrides: Readonly<Record<string, string>>
 ): Record<string, string> {
   const replicas = String(Math.min(3, cluster.length))
-  const { behindProxy } = place
+  const { behindProxy, authenticated } = place
   const minInSync = cluster.length >= 3 ? '2' : '1'
   return {
     'process.roles': 'broker,controller',
@@ -30,11 +39,13 @@ export function brokerProperties(
     listeners: [
       `PLAINTEXT://127.0.0.1:${place.port}`,
       `CONTROLLER://127.0.0.1:${place.controllerPort}`,
-      ...(behindProxy ? [`PROXIED://127.0.0.1:${behindProxy.listenPort}`] : [])
+      ...(behindProxy ? [`PROXIED://127.0.0.1:${behindProxy.listenPort}`] : []),
+      ...(authenticated ? [`SASL_PLAINTEXT://127.0.0.1:${authenticated.port}`] : [])
     ].join(),
     'advertised.listeners': [
       `PLAINTEXT://127.0.0.1:${place.port}`,
-      ...(behindProxy ? [`PROXIED://127.0.0.1:${behindProxy.proxyPort}`] : [])
+      ...(behindProxy ? [`PROXIED://127.0.0.1:${behindProxy.proxyPort}`] : []),
+      ...(authenticated ? [`SASL_PLAINTEXT://127.0.0.1:${authenticated.port}`] : [])
     ].join(),
     'listener.security.protocol.map':
       'PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT,CONTROLLER:PLAINTEXT,SSL:SSL,SASL_PLAINTEXT:SASL_PLAINTEXT,SASL_SSL:SASL_SSL',
@@ -61,7 +72,19 @@ export function brokerProperties(
     'log.cleaner.dedupe.buffer.size': '8388608',
     'num.network.threads': '2',
     'num.io.threads': '4',
+    ...(authenticated ? authorization(authenticated) : {}),
     ...overrides
+  }
+}
+
+/** Nothing is allowed but what an ACL allows. */
+function authorization({ users }: AuthenticatedListener): Record<string, string> {
+  const entries = Object.entries(users).map(([name, password]) => ` user_${name}="${password}"`)
+  return {
+    'authorizer.class.name': 'org.apache.kafka.metadata.authorizer.StandardAuthorizer',
+    'super.users': 'User:ANONYMOUS',
+    'sasl.enabled.mechanisms': 'PLAIN',
+    'listener.name.sasl_plaintext.plain.sasl.jaas.config': `org.apache.kafka.common.security.plain.PlainLoginModule required${entries.join('')};`
   }
 }
 
