@@ -1,11 +1,11 @@
 # What can be done with a checkout; `make` alone lists it.
 export PATH := $(CURDIR)/.tools/node/bin:$(PATH)
 
-.PHONY: help build test lint typecheck unused unit integration fault demo bench chaos clean
+.PHONY: help build test lint typecheck unused unit integration simulation fault demo bench chaos clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 16
-	@echo '  make lint, typecheck, unused, unit, integration, fault: one part of the test alone'
+	@echo '  make lint, typecheck, unused, unit, integration, simulation, fault: one part of the test alone'
 
 build: ## install what is missing, so that bin/farlog runs
 	@bin/setup run
@@ -14,7 +14,7 @@ test: ## all checks, unit tests, and integration tests against real Kafka
 	@bin/setup test
 	@node test/support/run-checks.ts
 
-lint typecheck unused unit integration fault:
+lint typecheck unused unit integration simulation fault:
 	@bin/setup test
 	@node test/support/run-checks.ts $@
 
@@ -26,7 +26,7 @@ bench: ## farlog beside MirrorMaker 2 and others, 15 minutes (CASE=lz4: one case
 	@bin/setup test
 	@CASE=$(CASE) node bench/bench.ts
 
-chaos: ## random faults on real clusters under load (MINUTES=5, SEED=… repeats a run)
+chaos: ## faults of all kinds drawn from a seed, every record judged (SEED=7 MINUTES=10)
 	@bin/setup test
 	@node test/chaos/chaos.ts
 

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { javaCommand } from '../../test/support/java.ts'
 import { ownFolder, spawnOwned } from '../../test/support/owned-process.ts'
 import type { Compression } from '../../test/support/produce.ts'
+import { SeededRandom } from '../../test/support/seeded-random.ts'
 
 /** What the records of a work look like, and how a producer batches them. */
 export interface Load {
@@ -80,7 +81,8 @@ export function startLoad(options: LoadOptions): RunningLoad {
 
 /** Orders as a shop might write them: half of the bytes repeat from one to the next, half are their own. */
 function jsonDocuments(count: number): string[] {
-  const random = seededRandom(1)
+  const seeded = new SeededRandom(1)
+  const random = () => seeded.next()
   const pick = <T>(values: readonly T[]): T => values[Math.floor(random() * values.length)]!
   const digits = (length: number) => Array.from({ length }, () => Math.floor(random() * 10)).join('')
   const hex = (length: number) => Array.from({ length }, () => Math.floor(random() * 16).toString(16)).join('')
@@ -127,12 +129,3 @@ const NAMES = [
 const THINGS = ['lamp', 'chair', 'table', 'bottle', 'jacket', 'notebook', 'backpack', 'kettle', 'blanket', 'speaker']
 
 /** The same numbers in every run, so that every run copies the same documents (mulberry32). */
-function seededRandom(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296
-  }
-}

@@ -56,9 +56,11 @@ export class Fence {
       const outgoing = await this.#insist(signal, () => this.#coordinators.initProducerId(id))
       await this.#insist(signal, () => this.#coordinators.addPartition(id, outgoing, topic, partition))
       await this.#insist(signal, () => this.#coordinators.abort(id, outgoing))
-      let identity: ProducerIdentity
+      let identity = outgoing
       do {
+        const before = identity
         identity = await this.#insist(signal, () => this.#coordinators.initProducerId(id))
+        assertFollows(id, before, identity)
       } while (identity.producerEpoch > PRODUCER_EPOCH_MAX)
       return identity
     } catch (error) {
@@ -107,6 +109,20 @@ export class Fence {
       await pause(backoff.nextMs(), signal)
     }
   }
+}
+
+/**
+ * Two owners may fence at the same time: one that wakes up in the midst of its fence takes an epoch between the other's
+ * marker and the other's last step. The leader knows the marker's epoch only, and would take the batches of both. So
+ * whoever finds that somebody came between begins anew.
+ */
+function assertFollows(id: string, before: ProducerIdentity, identity: ProducerIdentity): void {
+  const isNext =
+    identity.producerId === before.producerId
+      ? identity.producerEpoch === before.producerEpoch + 1
+      : before.producerEpoch > PRODUCER_EPOCH_MAX
+  if (isNext) return
+  throw new ClusterError('PRODUCER_FENCED', `somebody else has fenced ${id} at the same time`, false)
 }
 
 /** A broker says that something is not allowed, but not what would allow it. */

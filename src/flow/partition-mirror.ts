@@ -201,7 +201,8 @@ export class PartitionMirror {
     const attemptEnded = new AbortController()
     try {
       const established = await this.#establish(signal)
-      if (established === undefined) return { kind: 'released' }
+      // It may have been let go of while the last answer was on its way.
+      if (established === undefined || signal.aborted) return { kind: 'released' }
       const { identity, progress } = established
       this.#state = 'mirroring'
       this.#halt = undefined

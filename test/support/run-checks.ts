@@ -18,7 +18,8 @@ const TASKS: Readonly<Record<string, () => Promise<Tally>>> = {
   unused: () => check('knip', []),
   unit: () => unitTests('test/unit/**/*.test.ts'),
   integration: () => integrationTests('test/{support,integration}/**/*.test.ts'),
-  fault: () => integrationTests('test/fault/**/*.test.ts')
+  simulation: () => integrationTests('test/simulation/**/*.test.ts'),
+  fault: () => integrationTests('test/{fault,chaos}/**/*.test.ts')
 }
 
 const names = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(TASKS)

@@ -1,0 +1,180 @@
+/**
+ * A worker: the production classes of the data plane over a simulated network, and in place of the control plane (which is
+ * librdkafka's) the little that decides: the partition is mirrored from when the group gives it until the group takes it,
+ * progress is committed now and then and at the hand-over.
+ */
+import { Dispatcher } from '../../src/destination/dispatcher.ts'
+import { Fence } from '../../src/destination/fence.ts'
+import type { FlowContext } from '../../src/flow/flow-context.ts'
+import { Latencies } from '../../src/flow/latencies.ts'
+import type { Progress } from '../../src/flow/messages.ts'
+import { PartitionMirror } from '../../src/flow/partition-mirror.ts'
+import { Permits } from '../../src/flow/permits.ts'
+import { fromCommit, toCommit } from '../../src/flow/progress-metadata.ts'
+import { BufferPool } from '../../src/records/buffer-pool.ts'
+import { SourceReader } from '../../src/source/source-reader.ts'
+import type { Group, Member } from './group.ts'
+import type { Brokers, Network } from './network.ts'
+import { PARTITION } from './partition-brokers.ts'
+import { Process, type Scheduler } from './scheduler.ts'
+import { SimulatedCluster } from './simulated-cluster.ts'
+
+export interface WorkerOptions {
+  readonly name: string
+  readonly scheduler: Scheduler
+  readonly network: Network
+  readonly group: Group
+  readonly source: Brokers & { readonly topic: string }
+  readonly destination: Brokers & { readonly topic: string }
+  readonly delivery: FlowContext['delivery']
+  readonly roundTripMs: number
+  readonly batchBytesMax: number
+  /** Progress has moved on. */
+  progressed(worker: Worker, progress: Progress): void
+  log(worker: Worker, message: string, fields: unknown): void
+}
+
+const COMMIT_INTERVAL_MS = 1_000
+const DRAIN_MS = 2_000
+const PERMITS = 64
+/** Small, so that buffers are used again at once. */
+const POOL_BYTES_MAX = 64 * 1024
+
+export class Worker implements Member {
+  readonly process: Process
+  readonly #options: WorkerOptions
+  readonly #context: FlowContext
+  #mirror: PartitionMirror | undefined
+  #generation = -1
+  #lastSeen: Progress | undefined
+  #lastCommitted: number | undefined
+  #committing: Promise<void> = Promise.resolve()
+  /** Since when it has nothing to do, by its own reckoning; `undefined` while it owns the partition. */
+  idleSinceMs: number | undefined = 0
+
+  constructor(options: WorkerOptions) {
+    this.#options = options
+    this.process = new Process(options.name)
+    this.#context = this.#createContext()
+  }
+
+  start(): void {
+    this.#options.group.join(this)
+    this.#scheduleCommit()
+  }
+
+  assigned(generation: number): void {
+    this.#generation = generation
+    void this.#begin(generation)
+  }
+
+  revoked(isLost: boolean, released: () => void): void {
+    void this.#letGo(isLost).then(released)
+  }
+
+  /** Shows progress when it has moved on. */
+  look(): void {
+    const progress = this.#mirror?.progress
+    if (progress === undefined || progress === this.#lastSeen) return
+    this.#lastSeen = progress
+    this.#options.progressed(this, progress)
+  }
+
+  async #begin(generation: number): Promise<void> {
+    const { group, source, destination, batchBytesMax } = this.#options
+    const committed = await group.read(this.process)
+    if (this.#generation !== generation) return
+    const mirror = new PartitionMirror(this.#context, {
+      topic: source.topic,
+      partition: PARTITION,
+      destinationTopic: destination.topic,
+      batchBytesMax,
+      progress: committed && fromCommit(committed)
+    })
+    // Never two of one partition, also when it comes back before it was let go.
+    void this.#mirror?.release(0)
+    this.#mirror = mirror
+    this.idleSinceMs = undefined
+    this.#lastCommitted = committed?.offset
+    await Promise.all([
+      this.#context.source.refresh([source.topic]).catch(() => {}),
+      this.#context.destination.refresh([destination.topic]).catch(() => {})
+    ])
+    void mirror.run()
+  }
+
+  async #letGo(isLost: boolean): Promise<void> {
+    const generation = this.#generation
+    // A hand-over that is asked for while progress is being loaded ends it.
+    this.#generation = -1
+    const mirror = this.#mirror
+    const progress = await mirror?.release(isLost ? 0 : DRAIN_MS)
+    if (this.#mirror === mirror) {
+      this.look()
+      this.#mirror = undefined
+      this.idleSinceMs = this.#options.scheduler.nowMs
+    }
+    if (isLost || progress === undefined) return
+    await this.#committing
+    await this.#commit(generation, progress)
+  }
+
+  #scheduleCommit(): void {
+    this.#options.scheduler.schedule(this.process, COMMIT_INTERVAL_MS, () => {
+      this.#scheduleCommit()
+      const progress = this.#mirror?.progress
+      if (progress === undefined || this.#generation < 0) return
+      const generation = this.#generation
+      this.#committing = this.#committing.then(() => this.#commit(generation, progress))
+    })
+  }
+
+  async #commit(generation: number, progress: Progress): Promise<void> {
+    if (progress.nextSourceOffset === this.#lastCommitted) return
+    const { group, source } = this.#options
+    const commit = toCommit({ topic: source.topic, partition: PARTITION }, progress)
+    try {
+      await group.commit(this.process, generation, commit)
+      this.#lastCommitted = progress.nextSourceOffset
+    } catch {
+      // The next one tells more.
+    }
+  }
+
+  #createContext(): FlowContext {
+    const { network, source, destination, roundTripMs, delivery, log } = this.#options
+    const destinationCluster = new SimulatedCluster(network, this.process, destination, roundTripMs)
+    const sourceCluster = new SimulatedCluster(network, this.process, source, roundTripMs)
+    // A process that ends does not tidy up.
+    const { signal } = new AbortController()
+    const note = (message: string, fields: unknown) => log(this, message, fields)
+    return {
+      source: sourceCluster,
+      destination: destinationCluster,
+      delivery,
+      start: 'earliest',
+      onGap: 'halt',
+      codec: undefined,
+      pool: new BufferPool(POOL_BYTES_MAX),
+      reader: new SourceReader({
+        cluster: sourceCluster,
+        signal,
+        hasRoom: () => true,
+        retrying: error => note('fetch failed', error)
+      }),
+      dispatcher: new Dispatcher(
+        destinationCluster,
+        { retrying: (_writer, error) => note('produce failed', error) },
+        signal
+      ),
+      buffered: { bytes: 0 },
+      fence: new Fence(destinationCluster),
+      establishing: new Permits(PERMITS),
+      latencies: new Latencies(),
+      fenced: () => note('fenced', {}),
+      troubled: report => note('troubled', report),
+      retrying: (operation, error) => note(`${operation} failed`, error),
+      log: (level, message, fields) => note(`${level}: ${message}`, fields)
+    }
+  }
+}
