@@ -131,6 +131,11 @@ export class BatchConnection {
     })
   }
 
+  /** The broker has said that it throttles us: it is not overdue before that has passed. */
+  throttled(ms: number): void {
+    this.#watch.postpone(ms)
+  }
+
   async close(): Promise<void> {
     this.#fail(new ClusterError('UNREACHABLE', this.#text('connection closed'), true))
     await closeQuietly(this.#connection)

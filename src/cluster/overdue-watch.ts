@@ -31,6 +31,11 @@ export class OverdueWatch {
     this.#sentAtMs.shift()
   }
 
+  /** The broker leaves what it has been sent lying for that long: all that is unanswered may take so much longer. */
+  postpone(ms: number): void {
+    for (let i = 0; i < this.#sentAtMs.length; i++) this.#sentAtMs[i]! += ms
+  }
+
   stop(): void {
     clearInterval(this.#timer)
   }
@@ -41,7 +46,7 @@ export class OverdueWatch {
     this.#checkedAtMs = nowMs
     if (sinceCheckMs > CHECK_INTERVAL_MS * 5) {
       // It was us who stood still (a paused process, a suspended machine): the answers may be here, unread.
-      for (let i = 0; i < this.#sentAtMs.length; i++) this.#sentAtMs[i]! += sinceCheckMs
+      this.postpone(sinceCheckMs)
     }
     const oldest = this.#sentAtMs[0]
     if (oldest === undefined || nowMs - oldest < REQUEST_TIMEOUT_MS) return

@@ -40,7 +40,10 @@ export async function produce(
 ): Promise<ProduceResponse> {
   const answer = await connection.request(PRODUCE, encodeProduce(partitions))
   try {
-    return decodeProduce(answer.bytes)
+    const response = decodeProduce(answer.bytes)
+    // The answer comes at once, and the broker reads nothing more from the connection until the time is over (KIP-219).
+    if (response.throttleMs > 0) connection.throttled(response.throttleMs)
+    return response
   } finally {
     answer.release()
   }
