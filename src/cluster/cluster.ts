@@ -3,7 +3,7 @@ import type { ClusterConfig } from '../config/types.ts'
 import { BufferPool } from '../records/buffer-pool.ts'
 import { BatchConnection } from './batch-connection.ts'
 import { BrokerConnection } from './connection.ts'
-import { answerDespiteErrors, ClusterError, errorName, toClusterError } from './errors.ts'
+import { ClusterError, despiteErrors, errorName, toClusterError } from './errors.ts'
 import { Backoff, pause } from './retry.ts'
 
 /** Where a partition is led. */
@@ -199,14 +199,8 @@ export class Cluster {
 
   async #askMetadata(topics: readonly string[] | undefined): Promise<metadataV12.MetadataResponse> {
     const connection = await this.anyBroker('metadata')
-    try {
-      return await connection.call(metadataV12.api, topics === undefined ? null : [...topics], false, false)
-    } catch (error) {
-      // The library throws when any topic has an error, with the whole answer attached: that is the answer we want.
-      const response = answerDespiteErrors<metadataV12.MetadataResponse>(error)
-      if (response !== undefined) return response
-      throw error
-    }
+    // Any topic may have an error of its own.
+    return despiteErrors(connection.call(metadataV12.api, topics === undefined ? null : [...topics], false, false))
   }
 
   #address(nodeId: number): Broker {

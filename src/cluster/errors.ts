@@ -67,6 +67,24 @@ export function answerDespiteErrors<Response>(error: unknown): Response | undefi
   return cause instanceof ResponseError ? (cause.response as Response | undefined) : undefined
 }
 
+/** An answer of which parts may be errors; which ones is for the caller to see. @throws whatever is no answer at all */
+export async function despiteErrors<Response>(asking: Promise<Response>): Promise<Response> {
+  try {
+    return await asking
+  } catch (error) {
+    const answer = answerDespiteErrors<Response>(error)
+    if (answer === undefined) throw error
+    return answer
+  }
+}
+
+/** What librdkafka failed with. It tries again by itself, so all of it may pass. */
+export function librdkafkaError(error: unknown, context: string): ClusterError {
+  const { message, code } = error as { message?: string; code?: number }
+  const text = `${context}: ${message ?? String(error)}`
+  return new ClusterError(`LIBRDKAFKA_${code ?? 'UNKNOWN'}`, text, true, { cause: error })
+}
+
 /** The innermost sentence that tells something: libraries wrap `ECONNREFUSED` three times over. */
 function reasonOf(error: unknown): string {
   const messages = causesOf(error)

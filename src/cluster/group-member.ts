@@ -6,7 +6,7 @@
 import kafka from '@confluentinc/kafka-javascript'
 import type { ClusterConfig } from '../config/types.ts'
 import { librdkafkaOptions } from './client-options.ts'
-import { ClusterError } from './errors.ts'
+import { type ClusterError, librdkafkaError } from './errors.ts'
 import { partitionKey, type TopicPartition } from './offsets.ts'
 import { Backoff, pause } from './retry.ts'
 
@@ -243,10 +243,8 @@ export class GroupMember {
   }
 
   #error(doing: string, error: unknown): ClusterError {
-    const { message, code } = error as { message?: string; code?: number }
     const { cluster, groupId } = this.#options
-    const text = `${cluster.alias}: ${doing} in group ${groupId}: ${message ?? String(error)}`
-    return new ClusterError(`LIBRDKAFKA_${code ?? 'UNKNOWN'}`, text, true, { cause: error })
+    return librdkafkaError(error, `${cluster.alias}: ${doing} in group ${groupId}`)
   }
 }
 

@@ -2,7 +2,7 @@
 import { consumerGroupDescribeV0, describeGroupsV5, findCoordinatorV4, offsetFetchV8 } from '@platformatic/kafka'
 import type { Cluster } from './cluster.ts'
 import type { BrokerConnection } from './connection.ts'
-import { answerDespiteErrors, assertNoError, ClusterError, errorName } from './errors.ts'
+import { assertNoError, ClusterError, despiteErrors, errorName } from './errors.ts'
 import type { CommittedOffset } from './group-member.ts'
 import { Backoff, pause } from './retry.ts'
 
@@ -64,7 +64,7 @@ async function readCommitted(
   groupId: string
 ): Promise<CommittedOffset[]> {
   const asked = [{ groupId, memberEpoch: NO_MEMBER_EPOCH, topics: null }]
-  const answer = await despiteErrors(() => coordinator.call(offsetFetchV8.api, asked, false))
+  const answer = await despiteErrors(coordinator.call(offsetFetchV8.api, asked, false))
   const group = answer.groups[0]
   const context = `${cluster.alias}: reading what group ${groupId} has committed`
   if (group === undefined) throw new ClusterError('BAD_RESPONSE', `${context}: the answer leaves it out`, true)
@@ -113,23 +113,12 @@ async function describeMembers(
 ): Promise<readonly { readonly clientId: string }[]> {
   const { groups } =
     groupProtocol === 'classic'
-      ? await despiteErrors(() => coordinator.call(describeGroupsV5.api, [groupId], false))
-      : await despiteErrors(() => coordinator.call(consumerGroupDescribeV0.api, [groupId], false))
+      ? await despiteErrors(coordinator.call(describeGroupsV5.api, [groupId], false))
+      : await despiteErrors(coordinator.call(consumerGroupDescribeV0.api, [groupId], false))
   const context = `describing group ${groupId}`
   const group = groups[0]
   if (group === undefined) throw new ClusterError('BAD_RESPONSE', `${context}: the answer leaves it out`, true)
   if (errorName(group.errorCode) === 'GROUP_ID_NOT_FOUND') return []
   assertNoError(group.errorCode, context)
   return group.members
-}
-
-/** The library throws where any part of an answer is an error; which parts are is for the caller to see. */
-async function despiteErrors<Response>(ask: () => Promise<Response>): Promise<Response> {
-  try {
-    return await ask()
-  } catch (error) {
-    const answer = answerDespiteErrors<Response>(error)
-    if (answer === undefined) throw error
-    return answer
-  }
 }

@@ -1,7 +1,7 @@
 import kafka from '@confluentinc/kafka-javascript'
 import type { ClusterConfig } from '../config/types.ts'
 import { librdkafkaOptions } from './client-options.ts'
-import { ClusterError } from './errors.ts'
+import { type ClusterError, librdkafkaError } from './errors.ts'
 
 const CONNECT_TIMEOUT_MS = 10_000
 /** Until then librdkafka tries by itself to get a record through. */
@@ -81,8 +81,6 @@ export class RecordProducer {
   }
 
   #error(doing: string, error: unknown): ClusterError {
-    const { message, code } = error as { message?: string; code?: number }
-    const text = `${this.#cluster.alias}: ${doing}: ${message ?? String(error)}`
-    return new ClusterError(`LIBRDKAFKA_${code ?? 'UNKNOWN'}`, text, true, { cause: error })
+    return librdkafkaError(error, `${this.#cluster.alias}: ${doing}`)
   }
 }

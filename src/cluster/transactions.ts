@@ -1,7 +1,7 @@
 import { addPartitionsToTxnV3, endTxnV3, findCoordinatorV4, initProducerIdV4 } from '@platformatic/kafka'
 import type { Cluster } from './cluster.ts'
 import type { BrokerConnection } from './connection.ts'
-import { answerDespiteErrors, assertNoError, brokerError, ClusterError } from './errors.ts'
+import { assertNoError, brokerError, ClusterError, despiteErrors } from './errors.ts'
 
 /** Who a producer is to the cluster: what fencing compares (KIP-98, KIP-360). */
 export interface ProducerIdentity {
@@ -110,7 +110,9 @@ export class TransactionCoordinators {
     try {
       const connection = await this.#cluster.anyBroker(PURPOSE)
       const keys = lookups.map(lookup => lookup.transactionalId)
-      const coordinators = await findCoordinators(connection, keys)
+      // One id that may not be used must not keep the others' coordinators from us.
+      const asking = connection.call(findCoordinatorV4.api, TRANSACTION_KEY_TYPE, keys)
+      const { coordinators } = await despiteErrors(asking)
       const byKey = new Map(coordinators.map(coordinator => [coordinator.key, coordinator]))
       // Coordinators are named by node id; their addresses come with the metadata.
       if (coordinators.some(({ errorCode, nodeId }) => errorCode === 0 && !this.#cluster.knowsBroker(nodeId))) {
@@ -131,20 +133,5 @@ export class TransactionCoordinators {
     } catch (error) {
       for (const { reject } of lookups) reject(error)
     }
-  }
-}
-
-/** One id that may not be used must not keep the others' coordinators from us. */
-async function findCoordinators(connection: BrokerConnection, keys: string[]) {
-  return (await despiteErrors(connection.call(findCoordinatorV4.api, TRANSACTION_KEY_TYPE, keys))).coordinators
-}
-
-async function despiteErrors<T>(asking: Promise<T>): Promise<T> {
-  try {
-    return await asking
-  } catch (error) {
-    const answer = answerDespiteErrors<T>(error)
-    if (answer === undefined) throw error
-    return answer
   }
 }

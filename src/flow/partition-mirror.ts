@@ -143,10 +143,8 @@ export class PartitionMirror {
   /** Goes on from there instead, at once. */
   resumeAt(progress: Progress): void {
     this.#log('warn', 'going on where it was told to', { sourceOffset: progress.nextSourceOffset })
-    this.#setProgress(progress)
     this.restart('RESUME_REQUESTED')
-    // What an attempt that was ended told meanwhile is not where to go on.
-    this.#progress = progress
+    this.#setProgress(progress)
     this.#wake.abort()
   }
 
@@ -260,8 +258,9 @@ export class PartitionMirror {
   }
 
   async #untilServed(signal: AbortSignal): Promise<void> {
-    const { topic, partition } = { topic: this.destinationTopic, partition: this.partition }
-    if (this.#flow.delivery === 'exactly-once') await untilServed(this.#flow.destination, { topic, partition }, signal)
+    const { delivery, destination } = this.#flow
+    const copy = { topic: this.destinationTopic, partition: this.partition }
+    if (delivery === 'exactly-once') await untilServed(destination, copy, signal)
   }
 
   async #fence(signal: AbortSignal): Promise<ProducerIdentity> {

@@ -37,22 +37,23 @@ export async function findResumePoint(
     throw new ClusterError('UNKNOWN_TOPIC_OR_PARTITION', `${flow.source.alias} has no topic ${topic} at present`, true)
   }
   const logStart = await listOffset(flow.source, source, EARLIEST, 'read_uncommitted')
+  const isOther = committed?.topicId !== undefined && committed.topicId !== topicId
   const startAt = (
     nextSourceOffset: number,
     destinationOffset = committed?.destinationOffset,
     passed?: Halt
   ): ResumePoint => {
-    // Only of what was committed is it known in which epoch the last record was written.
-    const leaderEpoch = committed?.nextSourceOffset === nextSourceOffset ? committed.leaderEpoch : -1
+    // Only of what was committed, of this same topic, is it known in which epoch the last record was written.
+    const isCommitted = committed?.nextSourceOffset === nextSourceOffset && !isOther
+    const leaderEpoch = isCommitted ? committed.leaderEpoch : -1
     return { progress: { ...committed, nextSourceOffset, topicId, leaderEpoch, destinationOffset }, passed }
   }
-  if (committed?.topicId !== undefined && committed.topicId !== topicId) {
+  if (isOther) {
     const halt = recreated(topic, committed.nextSourceOffset, logStart)
     if (flow.onGap === 'halt') throw new HaltError(halt)
     // Whatever the destination holds so far came from the generation before: it says nothing about this one.
     const destinationEnd = await listOffset(flow.destination, destination, LATEST, 'read_uncommitted')
-    const { progress } = startAt(logStart, destinationEnd - 1)
-    return { progress: { ...progress, leaderEpoch: -1 }, passed: halt }
+    return startAt(logStart, destinationEnd - 1, halt)
   }
 
   const origin = new ProvenanceReader(flow.source.alias, topic, partition)

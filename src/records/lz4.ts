@@ -53,12 +53,10 @@ function decodeBlock(words: DataView, start: number, end: number, plain: DataVie
     const token = words.getUint8(from++)
     let literals = token >> 4
     if (literals === 15) {
-      let more: number
-      do {
-        if (from >= end) return -1
-        more = words.getUint8(from++)
-        literals += more
-      } while (more === 255)
+      const more = furtherLength(words, from, end)
+      if (more < 0) return -1
+      literals += more
+      from += furtherLengthBytes(more)
     }
     if (from + literals > end || to + literals > BLOCK_PLAIN_BYTES_MAX) return -1
     for (let i = 0; i < literals; i += WORD_BYTES) plain.setInt32(to + i, words.getInt32(from + i, true), true)
@@ -71,12 +69,10 @@ function decodeBlock(words: DataView, start: number, end: number, plain: DataVie
     from += 2
     let length = token & 15
     if (length === 15) {
-      let more: number
-      do {
-        if (from >= end) return -1
-        more = words.getUint8(from++)
-        length += more
-      } while (more === 255)
+      const more = furtherLength(words, from, end)
+      if (more < 0) return -1
+      length += more
+      from += furtherLengthBytes(more)
     }
     length += SHORTEST_MATCH
     if (distance === 0 || distance > to || to + length > BLOCK_PLAIN_BYTES_MAX) return -1
@@ -84,6 +80,22 @@ function decodeBlock(words: DataView, start: number, end: number, plain: DataVie
     to += length
   }
   return -1
+}
+
+/** What a length of 15 goes on with: bytes to be added up, of which the last is not 255; -1 where it is cut off. */
+function furtherLength(words: DataView, start: number, end: number): number {
+  let sum = 0
+  for (let at = start; at < end; at++) {
+    const more = words.getUint8(at)
+    sum += more
+    if (more !== 255) return sum
+  }
+  return -1
+}
+
+/** How many bytes such a sum took: one for each 255 in it, and the last. */
+function furtherLengthBytes(sum: number): number {
+  return Math.floor(sum / 255) + 1
 }
 
 /** A match may reach into what it writes itself; nearer than a word, it is copied byte by byte. */
@@ -227,7 +239,7 @@ function writeLastLiterals(words: DataView, start: number, end: number, out: Dat
   return to
 }
 
-/** What a length of 15 goes on with: bytes to be added up, of which the last is not 255. */
+/** Writes what `furtherLength` reads. */
 function writeFurtherLength(out: DataView, at: number, length: number): number {
   let rest = length
   while (rest >= 255) {

@@ -4,6 +4,19 @@ import { dirname, join, relative, sep } from 'node:path'
 
 const SRC_DIR = join(import.meta.dirname, '../../src')
 
+const BELOW_FLOW = [
+  'events',
+  'source',
+  'rewrite',
+  'destination',
+  'verify',
+  'lag',
+  'records',
+  'cluster',
+  'observe',
+  'config'
+] as const
+
 /** Which folders of `src` a folder may import, besides itself. Stages do not import one another: `flow` passes values between them. */
 const BELOW = {
   records: [],
@@ -16,34 +29,9 @@ const BELOW = {
   destination: ['cluster', 'config', 'observe', 'records'],
   verify: ['cluster', 'config'],
   events: ['cluster', 'config', 'observe'],
-  flow: ['events', 'source', 'rewrite', 'destination', 'verify', 'lag', 'records', 'cluster', 'observe', 'config'],
-  status: [
-    'events',
-    'flow',
-    'source',
-    'rewrite',
-    'destination',
-    'verify',
-    'lag',
-    'records',
-    'cluster',
-    'observe',
-    'config'
-  ],
-  cli: [
-    'events',
-    'flow',
-    'status',
-    'source',
-    'rewrite',
-    'destination',
-    'verify',
-    'lag',
-    'records',
-    'cluster',
-    'observe',
-    'config'
-  ]
+  flow: BELOW_FLOW,
+  status: ['flow', ...BELOW_FLOW],
+  cli: ['status', 'flow', ...BELOW_FLOW]
 } as const satisfies Record<string, readonly string[]>
 
 /** Kafka clients: what they are like is nobody's business outside of `src/cluster`. */
