@@ -33,6 +33,8 @@ for (const name of names) {
 console.log()
 for (const [name, tally] of tallies) console.log(`${name.padEnd(12)} ${summary(tally)}`)
 const total = sum([...tallies.values()])
+// Once more at the end: of a long run, often only the last lines are kept.
+for (const failure of total.failures) console.log(`failed: ${failure}`)
 mkdirSync(join(PROJECT_DIR, '.tools'), { recursive: true })
 writeFileSync(join(PROJECT_DIR, '.tools/test-summary'), `${summary(total)}\n`)
 console.log(summary(total))
@@ -41,7 +43,9 @@ process.exitCode = total.failed === 0 ? 0 : 1
 async function check(command: string, args: readonly string[]): Promise<Tally> {
   const succeeded = await run([join(PROJECT_DIR, 'node_modules/.bin', command), ...args], {}, CHECK_TIMEOUT_MS)
   if (succeeded) console.log('nothing to complain about')
-  return { passed: succeeded ? 1 : 0, failed: succeeded ? 0 : 1, complete: true }
+  return succeeded
+    ? { passed: 1, failed: 0, failures: [], complete: true }
+    : { passed: 0, failed: 1, failures: [command], complete: true }
 }
 
 /**
@@ -66,9 +70,13 @@ async function fileByFile(files: readonly string[], timeoutMs: number): Promise<
   for (const file of files) {
     console.log(`\n${file}`)
     const tally = await mocha([file], timeoutMs)
-    tallies.push(tally.complete ? tally : { ...tally, failed: tally.failed + 1 })
+    tallies.push(tally.complete ? tally : incomplete(tally, file))
   }
   return sum(tallies)
+}
+
+function incomplete(tally: Tally, file: string): Tally {
+  return { ...tally, failed: tally.failed + 1, failures: [...tally.failures, `${file}: did not come to its end`] }
 }
 
 function testFiles(pattern: string): string[] {
@@ -77,7 +85,7 @@ function testFiles(pattern: string): string[] {
 
 /** A run that failed without a failing test (an error outside of any) counts as not complete. */
 async function mocha(files: readonly string[], timeoutMs: number): Promise<Tally> {
-  if (files.length === 0) return { passed: 0, failed: 0, complete: true }
+  if (files.length === 0) return { passed: 0, failed: 0, failures: [], complete: true }
   const tallyFile = join(PROJECT_DIR, '.tools/test-tally.json')
   rmSync(tallyFile, { force: true })
   const command = [
@@ -95,7 +103,7 @@ function readTally(file: string): Tally {
   try {
     return JSON.parse(readFileSync(file, 'utf8')) as Tally
   } catch {
-    return { passed: 0, failed: 0, complete: false }
+    return { passed: 0, failed: 0, failures: [], complete: false }
   }
 }
 
@@ -115,10 +123,11 @@ async function run(
 }
 
 function sum(tallies: readonly Tally[]): Tally {
-  const total: Tally = { passed: 0, failed: 0, complete: true }
-  for (const { passed, failed } of tallies) {
+  const total: Tally = { passed: 0, failed: 0, failures: [], complete: true }
+  for (const { passed, failed, failures } of tallies) {
     total.passed += passed
     total.failed += failed
+    total.failures.push(...failures)
   }
   return total
 }
