@@ -14,6 +14,11 @@ export const COMMANDS: readonly CommandEntry[] = [
   { name: 'resume', summary: 'Let a partition go on whose source lost records.', load: () => import('./resume.ts') },
   { name: 'verify', summary: 'Compare source and destination record by record.', load: () => import('./verify.ts') },
   {
+    name: 'translate',
+    summary: 'Tell the destination offset of a source offset.',
+    load: () => import('./translate.ts')
+  },
+  {
     name: 'config',
     summary: 'Show the effective configuration and where it came from.',
     load: () => import('./config.ts')
