@@ -1,6 +1,6 @@
 /** Which source offset comes next in one partition that MirrorMaker 2 has mirrored. */
 import type { Cluster } from '../cluster/cluster.ts'
-import { EARLIEST, LATEST, listOffset } from '../cluster/offsets.ts'
+import { EARLIEST, type Isolation, LATEST, listOffset } from '../cluster/offsets.ts'
 import { type ReadRecord, readRecords } from '../cluster/record-reader.ts'
 import type { PartitionPair } from '../status/topic-pairs.ts'
 import { type Anchor, LOOK_BACK_RECORDS, syncAnchors } from './anchors.ts'
@@ -17,7 +17,7 @@ export type Place =
 /** What the logs hold at present. */
 export interface Logs {
   readonly sourceStartOffset: number
-  /** The last stable offset. */
+  readonly sourceStableOffset: number
   readonly sourceEndOffset: number
   readonly destinationStartOffset: number
   readonly destinationEndOffset: number
@@ -49,27 +49,30 @@ export async function findPlace(pair: PartitionPair, left: LeftBehind, context: 
   if (logs.destinationEndOffset === 0 && position === undefined) return { kind: 'untouched' }
   if (logs.destinationStartOffset === logs.destinationEndOffset) {
     // What MirrorMaker 2 has surely written is all that there was to be written.
-    if (position !== undefined && position + 1 >= logs.sourceEndOffset) {
+    if (position !== undefined && position + 1 >= logs.sourceStableOffset) {
       return { kind: 'found', nextSourceOffset: position + 1, logs, repeated: 0 }
     }
     return unclear('the destination partition is empty, so there is nothing to compare with')
   }
   const anchors = await chooseAnchors(pair, left, logs, context)
   if (typeof anchors === 'string') return unclear(anchors)
-  let found = ''
-  for (const anchor of anchors) {
-    const followed = await follow(pair, anchor, logs, context)
-    if (followed.kind !== 'together') {
-      found = describe(followed, anchor)
-    } else if (followed.nextSourceOffset <= (position ?? -1)) {
-      found =
-        `MirrorMaker 2 has written up to source offset ${position}, ` +
-        `but the newest copy is of source offset ${followed.nextSourceOffset - 1}`
-    } else {
-      return { kind: 'found', nextSourceOffset: followed.nextSourceOffset, logs, repeated: followed.repeated }
+  let found: string | undefined
+  // MirrorMaker 2 also copies what was aborted, and what may still be, unless its consumer was told isolation.level=read_committed.
+  for (const isolation of ['read_committed', 'read_uncommitted'] as const) {
+    for (const anchor of anchors) {
+      const followed = await follow(pair, anchor, logs, isolation, context)
+      if (followed.kind !== 'together') {
+        found ??= describe(followed, anchor)
+      } else if (followed.nextSourceOffset <= (position ?? -1)) {
+        found ??=
+          `MirrorMaker 2 has written up to source offset ${position}, ` +
+          `but the newest copy is of source offset ${followed.nextSourceOffset - 1}`
+      } else {
+        return { kind: 'found', nextSourceOffset: followed.nextSourceOffset, logs, repeated: followed.repeated }
+      }
     }
   }
-  return unclear(found)
+  return unclear(found!)
 }
 
 async function listLogs(
@@ -79,15 +82,29 @@ async function listLogs(
   const from = { topic, partition }
   const to = { topic: destinationTopic, partition }
   const { source, destination } = context
-  const [sourceStartOffset, sourceEndOffset, destinationStartOffset, destinationStableOffset, destinationEndOffset] =
-    await Promise.all([
-      listOffset(source, from, EARLIEST, 'read_uncommitted'),
-      listOffset(source, from, LATEST, 'read_committed'),
-      listOffset(destination, to, EARLIEST, 'read_uncommitted'),
-      listOffset(destination, to, LATEST, 'read_committed'),
-      listOffset(destination, to, LATEST, 'read_uncommitted')
-    ])
-  return { sourceStartOffset, sourceEndOffset, destinationStartOffset, destinationEndOffset, destinationStableOffset }
+  const [
+    sourceStartOffset,
+    sourceStableOffset,
+    sourceEndOffset,
+    destinationStartOffset,
+    destinationStableOffset,
+    destinationEndOffset
+  ] = await Promise.all([
+    listOffset(source, from, EARLIEST, 'read_uncommitted'),
+    listOffset(source, from, LATEST, 'read_committed'),
+    listOffset(source, from, LATEST, 'read_uncommitted'),
+    listOffset(destination, to, EARLIEST, 'read_uncommitted'),
+    listOffset(destination, to, LATEST, 'read_committed'),
+    listOffset(destination, to, LATEST, 'read_uncommitted')
+  ])
+  return {
+    sourceStartOffset,
+    sourceStableOffset,
+    sourceEndOffset,
+    destinationStartOffset,
+    destinationStableOffset,
+    destinationEndOffset
+  }
 }
 
 /** The best first; a sentence where there is none. */
@@ -111,7 +128,8 @@ async function findPosition(
   logs: Logs,
   context: FindPlaceContext
 ): Promise<Anchor[] | string> {
-  const [original] = await collect(sourceRecords(pair, position, Math.min(position + 1, logs.sourceEndOffset), context))
+  const endOffset = Math.min(position + 1, logs.sourceEndOffset)
+  const [original] = await collect(sourceRecords(pair, position, endOffset, 'read_uncommitted', context))
   if (original === undefined) {
     return `the source no longer has the record at MirrorMaker 2’s position (source offset ${position})`
   }
@@ -129,9 +147,16 @@ async function findPosition(
     : `${copies.length} copies of source offset ${position}, MirrorMaker 2’s position, are in ${where}, and no offset sync tells them apart`
 }
 
-function follow(pair: PartitionPair, anchor: Anchor, logs: Logs, context: FindPlaceContext): Promise<Followed> {
+function follow(
+  pair: PartitionPair,
+  anchor: Anchor,
+  logs: Logs,
+  isolation: Isolation,
+  context: FindPlaceContext
+): Promise<Followed> {
+  const endOffset = isolation === 'read_committed' ? logs.sourceStableOffset : logs.sourceEndOffset
   return followCopies(
-    sourceRecords(pair, anchor.sourceOffset, logs.sourceEndOffset, context),
+    sourceRecords(pair, anchor.sourceOffset, endOffset, isolation, context),
     destinationRecords(pair, anchor.destinationOffset, logs, context)
   )
 }
@@ -140,10 +165,12 @@ async function* sourceRecords(
   { topic, partition }: PartitionPair,
   fromOffset: number,
   endOffset: number,
+  isolation: Isolation,
   { source, slot, signal }: FindPlaceContext
 ): AsyncGenerator<ReadRecord> {
   const range = { topic, partition, topicId: source.topic(topic)!.topicId, fromOffset, endOffset }
-  for await (const { records } of readRecords(source, range, { purpose: `import ${slot}`, signal })) yield* records
+  const options = { purpose: `import ${slot}`, isolation, signal }
+  for await (const { records } of readRecords(source, range, options)) yield* records
 }
 
 async function* destinationRecords(
@@ -167,7 +194,7 @@ function describe(followed: Exclude<Followed, { kind: 'together' }>, anchor: Anc
   const { destinationOffset, expectedSourceOffset, differing, copies } = followed
   const since = `followed from source offset ${anchor.sourceOffset}, ${copies} copies on`
   if (expectedSourceOffset === undefined) {
-    return `destination offset ${destinationOffset} is no copy of anything: the source has no more committed records (${since})`
+    return `destination offset ${destinationOffset} is no copy of anything: the source has no more records (${since})`
   }
   return (
     `destination offset ${destinationOffset} is no copy of source offset ${expectedSourceOffset}, ` +
