@@ -12,6 +12,11 @@ export const COMMANDS: readonly CommandEntry[] = [
   { name: 'run', summary: 'Mirror topics until stopped: the worker.', load: () => import('./run.ts') },
   { name: 'status', summary: 'Show how far each partition is mirrored.', load: () => import('./status.ts') },
   { name: 'resume', summary: 'Let a partition go on whose source lost records.', load: () => import('./resume.ts') },
+  {
+    name: 'import-mm2',
+    summary: 'Take over from a stopped MirrorMaker 2, exactly where it stopped.',
+    load: () => import('./import-mm2.ts')
+  },
   { name: 'verify', summary: 'Compare source and destination record by record.', load: () => import('./verify.ts') },
   {
     name: 'translate',
