@@ -112,7 +112,7 @@ export class FlowLedger {
     }
   }
 
-  status(nowMs: number): Omit<FlowStatus, 'events'> {
+  status(nowMs: number): Omit<FlowStatus, 'events' | 'groups' | 'heartbeatAgeSeconds'> {
     const partitions = [...this.#owned.values()].map(statusOf)
     const sinceMs = nowMs - RATE_WINDOW_MS
     const recent = this.#acknowledged.filter(({ atMs }) => atMs >= sinceMs)
