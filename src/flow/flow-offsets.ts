@@ -1,17 +1,21 @@
 import type { Cluster } from '../cluster/cluster.ts'
-import type { TopicPartition } from '../cluster/offsets.ts'
+import { readGroupOffsets } from '../cluster/group-list.ts'
+import { partitionKey, type TopicPartition } from '../cluster/offsets.ts'
 import { RecordProducer } from '../cluster/record-producer.ts'
 import { Backoff, pause } from '../cluster/retry.ts'
 import type { TopicAdmin } from '../cluster/topic-admin.ts'
+import { defaultGroupId } from '../config/load.ts'
 import { compileNameFilter } from '../config/name-filter.ts'
 import type { Config, FlowConfig } from '../config/types.ts'
 import type { GroupStatus } from '../observe/status.ts'
 import { CheckpointWriter } from '../offsets/checkpoint-writer.ts'
 import { Checkpointer } from '../offsets/checkpointer.ts'
 import { HeartbeatEmitter, HeartbeatFollower } from '../offsets/heartbeats.ts'
+import { HomePositions } from '../offsets/home-positions.ts'
 import { OffsetTranslator } from '../offsets/offset-translator.ts'
 import { ProvenanceReader } from '../rewrite/provenance.ts'
 import type { LogSink } from './flow-context.ts'
+import { fromCommit } from './progress-metadata.ts'
 
 const RETRY_MAX_MS = 60_000
 /** Each becomes a series; more groups than this are looked after all the same. */
@@ -122,8 +126,27 @@ export class FlowOffsets {
       isSelected: this.#isSelected,
       syncsGroups: config.syncGroupOffsets,
       firstDestinationOffset: this.#options.firstDestinationOffset,
+      readHomePositions: () => this.#readHomePositions(),
       leftOut: (group, error) => this.#leftOut.set(group, error)
     })
+  }
+
+  /** Only under the identity policy a topic is mirrored into the one it came from. */
+  async #readHomePositions(): Promise<HomePositions | undefined> {
+    const { flow, config, source } = this.#options
+    if (config.replicationPolicy !== 'identity') return undefined
+    // The reverse flow's second copy of progress, which it keeps where it writes to.
+    const groupId = defaultGroupId(flow.destination.alias, flow.source.alias)
+    const [reverse] = await readGroupOffsets(source, [groupId], () => {})
+    const progress = new Map(
+      (reverse?.committed ?? []).map(commit => {
+        const { nextSourceOffset, destinationOffset } = fromCommit(commit)
+        return [partitionKey(commit), { nextOffset: nextSourceOffset, newestCopyOffset: destinationOffset }]
+      })
+    )
+    const originOf = (topic: string, partition: number) =>
+      new ProvenanceReader(flow.destination.alias, topic, partition)
+    return progress.size === 0 ? undefined : new HomePositions(source, originOf, progress)
   }
 
   #newEmitter(): () => Promise<void> {

@@ -12,6 +12,7 @@ import type { CommittedOffset } from '../cluster/group-member.ts'
 import { commitGroupOffsets } from '../cluster/group-offsets.ts'
 import { partitionKey, type TopicPartition } from '../cluster/offsets.ts'
 import type { CheckpointWriter } from './checkpoint-writer.ts'
+import type { HomePositions } from './home-positions.ts'
 import type { Checkpoint, OffsetSync } from './mm2-format.ts'
 import type { OffsetTranslator } from './offset-translator.ts'
 
@@ -34,6 +35,8 @@ export interface CheckpointerOptions {
   readonly syncsGroups: boolean
   /** Below this destination offset stands nothing that the source offset means. */
   firstDestinationOffset(partition: TopicPartition, sourceOffset: number): number
+  /** Of records that were born at the destination, as they are at the beginning of a pass; `undefined` where none come from there. */
+  readHomePositions(signal: AbortSignal): Promise<HomePositions | undefined>
   /** Hears of a group that could not be looked after in this pass. */
   leftOut(groupId: string, error: string): void
 }
@@ -47,8 +50,8 @@ interface Position {
 
 interface Translated {
   readonly checkpoint: Checkpoint
-  /** The copy that the translation stands on. */
-  readonly sync: OffsetSync
+  /** The copy that the translation stands on; `undefined` where there is none. */
+  readonly sync: OffsetSync | undefined
 }
 
 /** Positions translated at a time. */
@@ -90,45 +93,58 @@ export class Checkpointer {
         return copy === undefined ? [] : [{ group: groupId, source: position, copy }]
       })
     )
-    const translated = await this.#translateAll(positions, signal)
+    const home = await this.#options.readHomePositions(signal)
+    const translated = await this.#translateAll(positions, home, signal)
     const checkpoints = translated.map(({ checkpoint }) => checkpoint)
     const changed = translated.filter(({ checkpoint }) => !isSame(this.#written.get(keyOf(checkpoint)), checkpoint))
     assertFresh(deadlineMs)
     await writer.write(
       changed.map(({ checkpoint }) => checkpoint),
-      changed.map(({ sync }) => sync)
+      changed.flatMap(({ sync }) => sync ?? [])
     )
     if (this.#options.syncsGroups) await this.#bringAlong(checkpoints, deadlineMs, signal)
     this.#conclude(checkpoints)
   }
 
-  async #translateAll(positions: readonly Position[], signal: AbortSignal): Promise<Translated[]> {
+  async #translateAll(
+    positions: readonly Position[],
+    home: HomePositions | undefined,
+    signal: AbortSignal
+  ): Promise<Translated[]> {
     const translated: Translated[] = []
     for (let from = 0; from < positions.length; from += TRANSLATED_TOGETHER) {
       const together = positions.slice(from, from + TRANSLATED_TOGETHER)
-      const found = await Promise.all(together.map(position => this.#translate(position, signal)))
+      const found = await Promise.all(together.map(position => this.#translate(position, home, signal)))
       translated.push(...found.filter(each => each !== undefined))
     }
     return translated
   }
 
   /** `undefined` where nothing is there yet: a reader that finds no offset begins where its own configuration says. */
-  async #translate({ group, source, copy }: Position, signal: AbortSignal): Promise<Translated | undefined> {
+  async #translate(
+    { group, source, copy }: Position,
+    home: HomePositions | undefined,
+    signal: AbortSignal
+  ): Promise<Translated | undefined> {
     const { topic, partition, offset: upstreamOffset, metadata } = source
     const { translator, firstDestinationOffset } = this.#options
     const pair = {
       ...{ topic, partition, destinationTopic: copy.topic },
       firstDestinationOffset: firstDestinationOffset({ topic, partition }, upstreamOffset)
     }
-    const found = await translator.translate(pair, upstreamOffset, signal)
-    if (found === undefined) return undefined
-    const { destinationOffset: downstreamOffset } = found
+    const [found, homeOffset] = await Promise.all([
+      translator.translate(pair, upstreamOffset, signal),
+      home === undefined ? Number.POSITIVE_INFINITY : home.lowest({ topic, partition }, upstreamOffset, signal)
+    ])
+    if (homeOffset === undefined) return undefined
+    const downstreamOffset = Math.min(found?.destinationOffset ?? Number.POSITIVE_INFINITY, homeOffset)
+    if (!Number.isFinite(downstreamOffset)) return undefined
+    const checkpoint = { group, ...copy, upstreamOffset, downstreamOffset, metadata }
+    if (found === undefined) return { checkpoint, sync: undefined }
     // At the end no copy stands at the offset itself; the newest one, right before it, does.
-    const copyOffset = found.kind === 'copy' ? downstreamOffset : downstreamOffset - 1
-    return {
-      checkpoint: { group, ...copy, upstreamOffset, downstreamOffset, metadata },
-      sync: { topic, partition, upstreamOffset: found.sourceOffset, downstreamOffset: copyOffset }
-    }
+    const copyOffset = found.kind === 'copy' ? found.destinationOffset : found.destinationOffset - 1
+    const sync = { topic, partition, upstreamOffset: found.sourceOffset, downstreamOffset: copyOffset }
+    return { checkpoint, sync }
   }
 
   /** Commits for groups that nobody of is at work at the destination, and only forwards. */
