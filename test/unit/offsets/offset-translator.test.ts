@@ -279,7 +279,6 @@ class World {
   readonly log: CopiedLog
   readonly destination: FakeDestination
   readonly #translator: OffsetTranslator
-  readonly #firstOffset: number
   readonly #isFenced: boolean
   #logStart: number
   #firstDestinationOffset = 0
@@ -287,7 +286,6 @@ class World {
 
   constructor(firstOffset: number, answerBytes: number, isFenced: boolean) {
     this.log = new CopiedLog(firstOffset)
-    this.#firstOffset = firstOffset
     this.#logStart = firstOffset
     this.#isFenced = isFenced
     this.destination = new FakeDestination([], firstOffset, firstOffset, answerBytes)
