@@ -12,7 +12,7 @@ import { isMember } from '../cluster/group-state.ts'
 import { partitionKey, type TopicPartition } from '../cluster/offsets.ts'
 import { Backoff, pause } from '../cluster/retry.ts'
 import { TopicAdmin } from '../cluster/topic-admin.ts'
-import { HEARTBEATS_TOPIC } from '../config/name-filter.ts'
+import { HEARTBEATS_TOPIC, isHeartbeatProbe } from '../config/name-filter.ts'
 import type { ClusterConfig, Config, FlowConfig } from '../config/types.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import type { FlowStatus } from '../observe/status.ts'
@@ -95,7 +95,7 @@ export class FlowControl {
       },
       this.#log
     )
-    this.#ledger = new FlowLedger(flow, options.metrics)
+    this.#ledger = new FlowLedger(flow, options.metrics, topic => isHeartbeatProbe(config, topic))
     this.#events = new FlowEvents({
       flow,
       destination: this.#destination,
