@@ -1,67 +1,106 @@
 import type { Cluster } from '../cluster/cluster.ts'
+import { ClusterError } from '../cluster/errors.ts'
 import { EARLIEST, LATEST, listOffset } from '../cluster/offsets.ts'
 import { RecordProducer } from '../cluster/record-producer.ts'
 import { readRecords } from '../cluster/record-reader.ts'
 import type { TopicAdmin } from '../cluster/topic-admin.ts'
-import { decodeEvent, encodeEvent, eventTopic, type SourceEvent } from './source-event.ts'
+import { FLOW_ORDER, type FlowOrder } from './flow-order.ts'
+import { SOURCE_EVENT, type SourceEvent } from './source-event.ts'
 
-/** An event and its place in the log. */
-export interface LoggedEvent {
+/** A place in the log. */
+export interface LogPlace {
   /** The log's topic id: a log that was made anew counts its offsets from 0 again. */
   readonly logId: string
   readonly offset: number
+}
+
+/** An event and its place in the log. */
+export interface LoggedEvent extends LogPlace {
   readonly event: SourceEvent
 }
 
-/** One partition, so that everybody reads the events in the order in which they were written. */
+/** An order and its place in the log. */
+export interface LoggedOrder extends LogPlace {
+  readonly order: FlowOrder
+}
+
+/** What was written to the log, each kind in the log's order. */
+export interface LogNews {
+  /** `undefined` where there is no log: nobody has written anything yet. */
+  readonly logId: string | undefined
+  readonly events: readonly LoggedEvent[]
+  readonly orders: readonly LoggedOrder[]
+}
+
+/** One partition, so that everybody reads in the order in which it was written. */
 const PARTITION = 0
 const PURPOSE = 'events'
+/** An order holds until there is a newer one, and a request until it is obeyed, however long that takes. */
+const KEEP_ALL = [
+  { name: 'cleanup.policy', value: 'delete' },
+  { name: 'retention.ms', value: '-1' },
+  { name: 'retention.bytes', value: '-1' }
+]
 
-/** Reads the events of a source's flows at one destination, from the beginning on and then what is new. */
+/** The topic at the destination that all of it is in, for all flows from this source. */
+export function eventTopic(sourceAlias: string): string {
+  return `farlog.events.${sourceAlias}.internal`
+}
+
+/** Reads the log of a source's flows at one destination, from the beginning on and then what is new. */
 export class EventReader {
   readonly #destination: Cluster
   readonly #topic: string
-  readonly #newest: number
   #logId: string | undefined
   #nextOffset = 0
 
-  /** @param newest only so many of those that are there already */
-  constructor(destination: Cluster, sourceAlias: string, newest = Number.POSITIVE_INFINITY) {
+  constructor(destination: Cluster, sourceAlias: string) {
     this.#destination = destination
     this.#topic = eventTopic(sourceAlias)
-    this.#newest = newest
   }
 
-  /** What was written since the last call; nothing where nobody has written any event yet. @throws ClusterError */
-  async read(signal?: AbortSignal): Promise<LoggedEvent[]> {
+  /**
+   * What was written since the last call, or all of it where the log was made anew since. All that had been acknowledged when
+   * it was called is in it.
+   * @throws ClusterError `TOPIC_AUTHORIZATION_FAILED` where the log may not be read
+   */
+  async read(signal?: AbortSignal): Promise<LogNews> {
     await this.#destination.refresh([this.#topic])
+    if (this.#destination.isForbidden(this.#topic)) {
+      const message = `${this.#destination.alias} does not let farlog see ${this.#topic}: it needs DESCRIBE and READ on the topic`
+      throw new ClusterError('TOPIC_AUTHORIZATION_FAILED', message, false)
+    }
     const logId = this.#destination.topic(this.#topic)?.topicId
-    if (logId === undefined) return []
+    if (logId === undefined) return { logId, events: [], orders: [] }
     const partition = { topic: this.#topic, partition: PARTITION }
     const [logStart, endOffset] = await Promise.all([
       listOffset(this.#destination, partition, EARLIEST, 'read_committed'),
       listOffset(this.#destination, partition, LATEST, 'read_committed')
     ])
-    if (logId !== this.#logId) this.#nextOffset = Math.max(0, endOffset - this.#newest)
-    this.#logId = logId
-    const fromOffset = Math.max(this.#nextOffset, logStart)
+    const fromOffset = Math.max(logId === this.#logId ? this.#nextOffset : 0, logStart)
     const events: LoggedEvent[] = []
+    const orders: LoggedOrder[] = []
     const range = { ...partition, topicId: logId, fromOffset, endOffset }
     for await (const { records } of readRecords(this.#destination, range, {
       purpose: PURPOSE,
       ...(signal && { signal })
     })) {
       for (const { offset, value } of records) {
-        const event = value === null ? undefined : decodeEvent(value)
+        if (value === null) continue
+        const event = SOURCE_EVENT.decode(value)
         if (event !== undefined) events.push({ logId, offset, event })
+        const order = FLOW_ORDER.decode(value)
+        if (order !== undefined) orders.push({ logId, offset, order })
       }
     }
+    // Only now: what could not be read is read again.
+    this.#logId = logId
     this.#nextOffset = Math.max(fromOffset, endOffset)
-    return events
+    return { logId, events, orders }
   }
 }
 
-/** Writes events; the topic is made with the first one. */
+/** Writes to the log; the topic is made with the first record. */
 export class EventWriter {
   readonly #admin: TopicAdmin
   readonly #producer: RecordProducer
@@ -84,19 +123,32 @@ export class EventWriter {
 
   /** @returns the event's offset. @throws ClusterError where it could not be written */
   async write(event: SourceEvent): Promise<number> {
-    if (!this.#isThere) {
-      await this.#admin.createTopic({
-        name: this.#topic,
-        partitions: 1,
-        replicationFactor: this.#replicationFactor,
-        configs: [{ name: 'cleanup.policy', value: 'delete' }]
-      })
-      this.#isThere = true
-    }
-    return this.#producer.send(this.#topic, PARTITION, `${event.topic}/${event.partition}`, encodeEvent(event))
+    return this.#append(`${event.topic}/${event.partition}`, SOURCE_EVENT.encode(event))
+  }
+
+  /** @returns the order's offset. @throws ClusterError where it could not be written */
+  async order(order: FlowOrder): Promise<number> {
+    return this.#append(`order/${order.destination}`, FLOW_ORDER.encode(order))
+  }
+
+  /** Has the topic keep what is in it, where it was made with other settings. @throws ClusterError */
+  async keepAll(): Promise<void> {
+    await this.#admin.setConfigs(this.#topic, KEEP_ALL)
   }
 
   async close(): Promise<void> {
     await this.#producer.close()
+  }
+
+  async #append(key: string, value: Buffer): Promise<number> {
+    await this.#makeTopic()
+    return this.#producer.send(this.#topic, PARTITION, key, value)
+  }
+
+  async #makeTopic(): Promise<void> {
+    if (this.#isThere) return
+    const replicationFactor = this.#replicationFactor
+    await this.#admin.createTopic({ name: this.#topic, partitions: 1, replicationFactor, configs: KEEP_ALL })
+    this.#isThere = true
   }
 }

@@ -31,7 +31,8 @@ const BELOW = {
   events: ['cluster', 'config', 'observe'],
   flow: BELOW_FLOW,
   status: ['flow', ...BELOW_FLOW],
-  cli: ['status', 'flow', ...BELOW_FLOW]
+  failover: ['status', 'flow', ...BELOW_FLOW],
+  cli: ['failover', 'status', 'flow', ...BELOW_FLOW]
 } as const satisfies Record<string, readonly string[]>
 
 /** Kafka clients: what they are like is nobody's business outside of `src/cluster`. */
