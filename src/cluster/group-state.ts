@@ -24,22 +24,33 @@ const RETRY_MAX_MS = 1_000
 const PASSES_SOON = new Set(['COORDINATOR_NOT_AVAILABLE', 'COORDINATOR_LOAD_IN_PROGRESS', 'NOT_COORDINATOR'])
 
 /** Asks the group's coordinator. @throws ClusterError where it can't be asked or refuses */
-export async function readGroup(
+export function readGroup(
   cluster: Cluster,
   groupId: string,
   groupProtocol: 'classic' | 'consumer',
   signal: AbortSignal
 ): Promise<GroupState> {
+  return atCoordinator(cluster, groupId, signal, async coordinator => {
+    const [committed, members] = await Promise.all([
+      readCommitted(cluster, coordinator, groupId),
+      countMembers(coordinator, groupId, groupProtocol)
+    ])
+    return { committed, members }
+  })
+}
+
+/** Works with the group's coordinator, and does it again while that is being made, loaded or moved. @throws ClusterError */
+export async function atCoordinator<Result>(
+  cluster: Cluster,
+  groupId: string,
+  signal: AbortSignal,
+  work: (coordinator: BrokerConnection) => Promise<Result>
+): Promise<Result> {
   const backoff = new Backoff(RETRY_FIRST_MS, RETRY_MAX_MS)
   const startedAtMs = performance.now()
   for (;;) {
     try {
-      const coordinator = await findCoordinator(cluster, groupId)
-      const [committed, members] = await Promise.all([
-        readCommitted(cluster, coordinator, groupId),
-        countMembers(coordinator, groupId, groupProtocol)
-      ])
-      return { committed, members }
+      return await work(await findCoordinator(cluster, groupId))
     } catch (error) {
       const passesSoon = error instanceof ClusterError && PASSES_SOON.has(error.code)
       if (!passesSoon || signal.aborted || performance.now() - startedAtMs > PATIENCE_MS) throw error

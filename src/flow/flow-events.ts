@@ -81,10 +81,10 @@ export class FlowEvents {
   tell(report: TroubleReport): void {
     const { flow, clientId, metrics, log } = this.#options
     const labels = { source: flow.source.alias, destination: flow.destination.alias }
-    const { topic, partition, topicId, action, detail, trouble } = report
+    const { topic, partition, topicId, action, detail, trouble, destinationOffset } = report
     const event: SourceEvent = {
       ...{ ...labels, topic, partition, topicId, action, detail, ...trouble },
-      ...{ destinationOffset: null, observer: clientId, observedAt: Date.now() }
+      ...{ destinationOffset, observer: clientId, observedAt: Date.now() }
     }
     metrics.countSourceEvent(labels, trouble.kind)
     if (this.#waiting >= WAITING_MAX) {
@@ -144,6 +144,7 @@ function isSame(a: SourceEvent | undefined, b: SourceEvent): boolean {
     a.action === b.action &&
     a.topicId === b.topicId &&
     a.firstOffset === b.firstOffset &&
-    a.nextOffset === b.nextOffset
+    a.nextOffset === b.nextOffset &&
+    a.destinationOffset === b.destinationOffset
   )
 }

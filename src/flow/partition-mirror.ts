@@ -334,7 +334,8 @@ export class PartitionMirror {
       const { kind, firstOffset, nextOffset } = passed.trouble
       if (kind === 'GAP') this.#counts.gapRecords += nextOffset - firstOffset
       this.#log('warn', `going on: ${passed.detail}`, { firstSourceOffset: firstOffset, nextSourceOffset: nextOffset })
-      this.#tellTrouble('CONTINUED', passed)
+      const { destinationOffset } = progress
+      this.#tellTrouble('CONTINUED', passed, destinationOffset === undefined ? null : destinationOffset + 1)
     }
     this.#setProgress({ ...progress, stopped: undefined })
     return progress
@@ -385,17 +386,21 @@ export class PartitionMirror {
     if (this.#halt?.reason !== halt.reason) {
       // An order is no trouble, and of the whole flow.
       this.#log(halt.reason === 'stopped' ? 'debug' : 'error', `halted: ${halt.detail}`, { reason: halt.reason })
-      this.#tellTrouble('HALTED', halt)
+      this.#tellTrouble('HALTED', halt, null)
     }
     this.#state = 'halted'
     this.#halt = halt
   }
 
-  #tellTrouble(action: TroubleReport['action'], { trouble, detail }: Halt): void {
+  #tellTrouble(
+    action: TroubleReport['action'],
+    { trouble, detail }: Halt,
+    destinationOffset: TroubleReport['destinationOffset']
+  ): void {
     if (trouble === undefined) return
     const { topic, partition } = this
     const topicId = this.#flow.source.topic(topic)?.topicId ?? ''
-    this.#flow.troubled({ topic, partition, topicId, action, trouble, detail })
+    this.#flow.troubled({ topic, partition, topicId, action, trouble, destinationOffset, detail })
   }
 
   #log(level: 'debug' | 'info' | 'warn' | 'error', message: string, fields: Record<string, unknown>): void {

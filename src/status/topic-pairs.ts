@@ -34,6 +34,12 @@ export class TopicPairs {
       .flatMap(({ name, partitions }) => pairs(name, this.#policy.destinationTopic(name), partitions.length))
   }
 
+  /** Where a source partition is copied to, whether it is there or not; `undefined` where its topic is not mirrored. */
+  pairOf(topic: string, partition: number): PartitionPair | undefined {
+    if (!this.#isSelected(topic)) return undefined
+    return { topic, partition, destinationTopic: this.#policy.destinationTopic(topic) }
+  }
+
   /** The partitions that seem to be mirrored, from what the destination holds: all there is when the source is gone. */
   fromDestination(topics: Iterable<TopicMetadata>): PartitionPair[] {
     return [...topics]

@@ -9,6 +9,7 @@ const BELOW_FLOW = [
   'source',
   'rewrite',
   'destination',
+  'offsets',
   'verify',
   'lag',
   'records',
@@ -27,12 +28,14 @@ const BELOW = {
   rewrite: ['records'],
   source: ['cluster', 'config', 'observe', 'records'],
   destination: ['cluster', 'config', 'observe', 'records'],
+  offsets: ['cluster', 'config', 'observe', 'records'],
   verify: ['cluster', 'config'],
   events: ['cluster', 'config', 'observe'],
   flow: BELOW_FLOW,
   status: ['flow', ...BELOW_FLOW],
+  import: ['status', 'flow', ...BELOW_FLOW],
   failover: ['status', 'flow', ...BELOW_FLOW],
-  cli: ['failover', 'status', 'flow', ...BELOW_FLOW]
+  cli: ['import', 'failover', 'status', 'flow', ...BELOW_FLOW]
 } as const satisfies Record<string, readonly string[]>
 
 /** Kafka clients: what they are like is nobody's business outside of `src/cluster`. */
