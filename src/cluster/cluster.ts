@@ -82,10 +82,30 @@ export class Cluster {
     return this.#forbidden.has(name)
   }
 
+  /**
+   * Whether every broker that answers knows a topic by now: they learn of one that was just made at their own pace, and until
+   * then say that there is none.
+   */
+  async isKnownEverywhere(name: string): Promise<boolean> {
+    const answers = await Promise.allSettled(
+      this.brokerIds.map(async nodeId => {
+        const connection = await this.broker(nodeId, 'metadata')
+        const { topics } = await despiteErrors(connection.call(metadataV12.api, [name], false, false))
+        return topics[0]?.errorCode === 0
+      })
+    )
+    return answers.every(answer => answer.status === 'rejected' || answer.value)
+  }
+
   /** The leader as last known, or `undefined` where a refresh is due. */
   leaderOf(topic: string, partition: number): PartitionLeader | undefined {
     const leader = this.#topics.get(topic)?.partitions[partition]
     return leader !== undefined && leader.nodeId >= 0 && this.#brokers.has(leader.nodeId) ? leader : undefined
+  }
+
+  /** Of the brokers known from metadata. */
+  get brokerIds(): number[] {
+    return [...this.#brokers.keys()]
   }
 
   knowsBroker(nodeId: number): boolean {

@@ -5,6 +5,7 @@ import { RecordProducer } from '../cluster/record-producer.ts'
 import { readRecords } from '../cluster/record-reader.ts'
 import type { TopicAdmin } from '../cluster/topic-admin.ts'
 import { FLOW_ORDER, type FlowOrder } from './flow-order.ts'
+import { PARTITION_LOSS, type PartitionLoss } from './partition-loss.ts'
 import { SOURCE_EVENT, type SourceEvent } from './source-event.ts'
 
 /** A place in the log. */
@@ -24,17 +25,25 @@ export interface LoggedOrder extends LogPlace {
   readonly order: FlowOrder
 }
 
+/** A row of a loss report and its place in the log. */
+export interface LoggedLoss extends LogPlace {
+  readonly loss: PartitionLoss
+}
+
 /** What was written to the log, each kind in the log's order. */
 export interface LogNews {
   /** `undefined` where there is no log: nobody has written anything yet. */
   readonly logId: string | undefined
   readonly events: readonly LoggedEvent[]
   readonly orders: readonly LoggedOrder[]
+  readonly losses: readonly LoggedLoss[]
 }
 
 /** One partition, so that everybody reads in the order in which it was written. */
 const PARTITION = 0
 const PURPOSE = 'events'
+/** Records that wait for their acknowledgement at a time. */
+const SENT_TOGETHER = 500
 /** An order holds until there is a newer one, and a request until it is obeyed, however long that takes. */
 const KEEP_ALL = [
   { name: 'cleanup.policy', value: 'delete' },
@@ -71,7 +80,7 @@ export class EventReader {
       throw new ClusterError('TOPIC_AUTHORIZATION_FAILED', message, false)
     }
     const logId = this.#destination.topic(this.#topic)?.topicId
-    if (logId === undefined) return { logId, events: [], orders: [] }
+    if (logId === undefined) return { logId, events: [], orders: [], losses: [] }
     const partition = { topic: this.#topic, partition: PARTITION }
     const [logStart, endOffset] = await Promise.all([
       listOffset(this.#destination, partition, EARLIEST, 'read_committed'),
@@ -80,6 +89,7 @@ export class EventReader {
     const fromOffset = Math.max(logId === this.#logId ? this.#nextOffset : 0, logStart)
     const events: LoggedEvent[] = []
     const orders: LoggedOrder[] = []
+    const losses: LoggedLoss[] = []
     const range = { ...partition, topicId: logId, fromOffset, endOffset }
     for await (const { records } of readRecords(this.#destination, range, {
       purpose: PURPOSE,
@@ -91,12 +101,14 @@ export class EventReader {
         if (event !== undefined) events.push({ logId, offset, event })
         const order = FLOW_ORDER.decode(value)
         if (order !== undefined) orders.push({ logId, offset, order })
+        const loss = PARTITION_LOSS.decode(value)
+        if (loss !== undefined) losses.push({ logId, offset, loss })
       }
     }
     // Only now: what could not be read is read again.
     this.#logId = logId
     this.#nextOffset = Math.max(fromOffset, endOffset)
-    return { logId, events, orders }
+    return { logId, events, orders, losses }
   }
 }
 
@@ -131,6 +143,14 @@ export class EventWriter {
     return this.#append(`order/${order.destination}`, FLOW_ORDER.encode(order))
   }
 
+  /** Writes rows of a loss report. @throws ClusterError where one could not be written */
+  async losses(losses: readonly PartitionLoss[]): Promise<void> {
+    for (let from = 0; from < losses.length; from += SENT_TOGETHER) {
+      const together = losses.slice(from, from + SENT_TOGETHER)
+      await Promise.all(together.map(loss => this.#append(lossKey(loss), PARTITION_LOSS.encode(loss))))
+    }
+  }
+
   /** Has the topic keep what is in it, where it was made with other settings. @throws ClusterError */
   async keepAll(): Promise<void> {
     await this.#admin.setConfigs(this.#topic, KEEP_ALL)
@@ -151,4 +171,8 @@ export class EventWriter {
     await this.#admin.createTopic({ name: this.#topic, partitions: 1, replicationFactor, configs: KEEP_ALL })
     this.#isThere = true
   }
+}
+
+function lossKey({ destination, topic, partition }: PartitionLoss): string {
+  return `loss/${destination}/${topic}/${partition}`
 }

@@ -3,7 +3,7 @@
  * later; without any the flow is mirrored.
  */
 import type { StopStatus } from '../observe/status.ts'
-import { SingleObject } from './single-object.ts'
+import { AvroValue } from './avro-value.ts'
 
 /** The fields are described in the schema. */
 export interface FlowOrder {
@@ -17,7 +17,7 @@ export interface FlowOrder {
 }
 
 /** An order as a record's value. */
-export const FLOW_ORDER = new SingleObject<FlowOrder>('flow-order')
+export const FLOW_ORDER = new AvroValue<FlowOrder>('flow-order')
 
 /** The order that a flow stands still by, as it is shown; `null` where it may be mirrored. */
 export function stopStatus(newest: FlowOrder | undefined): StopStatus | null {

@@ -1,6 +1,6 @@
 /** What happened to source partitions, as Avro: `schemas/source-event.avsc`. */
 import type { EventStatus } from '../observe/status.ts'
-import { SingleObject } from './single-object.ts'
+import { AvroValue } from './avro-value.ts'
 
 export type SourceEventKind = 'GAP' | 'RECREATED' | 'DIVERGED' | 'RESUME'
 export type SourceEventAction = 'HALTED' | 'CONTINUED' | 'REQUESTED'
@@ -23,7 +23,7 @@ export interface SourceEvent {
 }
 
 /** An event as a record's value. */
-export const SOURCE_EVENT = new SingleObject<SourceEvent>('source-event')
+export const SOURCE_EVENT = new AvroValue<SourceEvent>('source-event')
 
 /** An event as it is shown. */
 export function eventStatus(event: SourceEvent): EventStatus {

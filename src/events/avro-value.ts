@@ -1,16 +1,19 @@
 /**
- * Avro's single-object encoding, in which everything in the event log is written: a reader who has several schemas can tell
- * which one a value was written with.
+ * Values of one Avro schema. In the event log they stand in Avro's single-object encoding: a reader who has several schemas can
+ * tell which one a value was written with.
  *
  *     C3 01 | fingerprint of the schema, 8 bytes little-endian (CRC-64-AVRO of its canonical form) | the record
  */
-import { readFileSync } from 'node:fs'
+import { createWriteStream, readFileSync } from 'node:fs'
+import { rename } from 'node:fs/promises'
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
 import avro from 'avsc'
 
 const MARKER = Buffer.from([0xc3, 0x01])
 
 /** Reads and writes the values of one of the schemas in `schemas/`. */
-export class SingleObject<Value extends object> {
+export class AvroValue<Value extends object> {
   readonly #type: avro.Type
   readonly #head: Buffer
 
@@ -19,6 +22,14 @@ export class SingleObject<Value extends object> {
     const schema = readFileSync(new URL(`../../schemas/${name}.avsc`, import.meta.url), 'utf8')
     this.#type = avro.Type.forSchema(JSON.parse(schema))
     this.#head = Buffer.concat([MARKER, fingerprintOf(JSON.stringify(this.#type.schema()))])
+  }
+
+  /** As an object container file, which has the schema in it. @throws the file system's error */
+  async writeFile(path: string, values: Iterable<Value>): Promise<void> {
+    // Whole or not at all: what is there already may be all that is left of an earlier try.
+    const unfinished = `${path}.unfinished`
+    await pipeline(Readable.from(values), new avro.streams.BlockEncoder(this.#type), createWriteStream(unfinished))
+    await rename(unfinished, path)
   }
 
   encode(value: Value): Buffer {
