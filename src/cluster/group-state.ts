@@ -3,6 +3,7 @@ import { consumerGroupDescribeV0, describeGroupsV5, findCoordinatorV4, offsetFet
 import type { Cluster } from './cluster.ts'
 import type { BrokerConnection } from './connection.ts'
 import { assertNoError, ClusterError, despiteErrors, errorName } from './errors.ts'
+import { committedOf } from './group-list.ts'
 import type { CommittedOffset } from './group-member.ts'
 import { Backoff, pause } from './retry.ts'
 
@@ -80,16 +81,7 @@ async function readCommitted(
   const context = `${cluster.alias}: reading what group ${groupId} has committed`
   if (group === undefined) throw new ClusterError('BAD_RESPONSE', `${context}: the answer leaves it out`, true)
   assertNoError(group.errorCode, context)
-  return group.topics.flatMap(({ name: topic, partitions }) =>
-    partitions
-      .filter(({ committedOffset, errorCode }) => committedOffset >= 0n && errorCode === 0)
-      .map(({ partitionIndex, committedOffset, metadata }) => ({
-        topic,
-        partition: partitionIndex,
-        offset: Number(committedOffset),
-        metadata: metadata ?? ''
-      }))
-  )
+  return committedOf(group.topics)
 }
 
 /** Whether the group counts anybody under this client id among its members. @throws ClusterError where it does not tell */

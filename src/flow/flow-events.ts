@@ -6,6 +6,7 @@ import type { TopicAdmin } from '../cluster/topic-admin.ts'
 import type { FlowConfig } from '../config/types.ts'
 import { EventReader, EventWriter, type LoggedEvent } from '../events/event-log.ts'
 import { FlowOrders } from '../events/flow-orders.ts'
+import { Restarts } from '../events/restarts.ts'
 import { eventStatus, type SourceEvent } from '../events/source-event.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import type { EventStatus } from '../observe/status.ts'
@@ -34,6 +35,8 @@ export interface FlowEventsOptions {
 export class FlowEvents {
   readonly requests = new ResumeRequests()
   readonly orders: FlowOrders
+  /** Where source offsets start over. */
+  readonly restarts: Restarts
   readonly #options: FlowEventsOptions
   readonly #reader: EventReader
   readonly #writer: EventWriter
@@ -50,6 +53,7 @@ export class FlowEvents {
     this.#options = options
     const { flow, destination, admin, replicationFactor, clientId } = options
     this.orders = new FlowOrders(flow.destination.alias)
+    this.restarts = new Restarts(flow.destination.alias)
     this.#reader = new EventReader(destination, flow.source.alias)
     this.#writer = new EventWriter(destination, admin, flow.source.alias, replicationFactor, clientId)
   }
@@ -115,6 +119,7 @@ export class FlowEvents {
     const { event } = logged
     if (event.destination !== this.#options.flow.destination.alias) return
     this.requests.note(logged)
+    this.restarts.note(event)
     this.#newest.set(partitionKey(event), event)
     this.#recent = [...this.#recent, event].slice(-RECENT_MAX)
   }

@@ -115,7 +115,7 @@ export class FlowLedger {
     }
   }
 
-  status(nowMs: number): Omit<FlowStatus, 'events' | 'stopped'> {
+  status(nowMs: number): Omit<FlowStatus, 'events' | 'stopped' | 'groups' | 'heartbeatAgeSeconds'> {
     const partitions = [...this.#owned.values()].map(statusOf)
     const sinceMs = nowMs - RATE_WINDOW_MS
     const recent = this.#acknowledged.filter(({ atMs }) => atMs >= sinceMs)

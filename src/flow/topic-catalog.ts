@@ -2,7 +2,7 @@ import type { Cluster, TopicMetadata } from '../cluster/cluster.ts'
 import { ClusterError } from '../cluster/errors.ts'
 import { Backoff, pause } from '../cluster/retry.ts'
 import type { TopicAdmin, TopicConfigEntry } from '../cluster/topic-admin.ts'
-import { compileNameFilter } from '../config/name-filter.ts'
+import { compileTopicFilter } from '../config/name-filter.ts'
 import type { Config } from '../config/types.ts'
 import { type ReplicationPolicy, replicationPolicy } from '../rewrite/replication-policy.ts'
 import type { LogSink } from './flow-context.ts'
@@ -60,7 +60,7 @@ export class TopicCatalog {
     this.#destination = clusters.destination
     this.#sourceAdmin = clusters.sourceAdmin
     this.#destinationAdmin = clusters.destinationAdmin
-    this.#isSelected = compileNameFilter(config.topics)
+    this.#isSelected = compileTopicFilter(config)
     this.#log = log
     this.#policy = replicationPolicy(
       config.replicationPolicy,

@@ -1,5 +1,5 @@
 import type { TopicMetadata } from '../cluster/cluster.ts'
-import { compileNameFilter } from '../config/name-filter.ts'
+import { compileNameFilter, compileTopicFilter } from '../config/name-filter.ts'
 import type { Config, FlowConfig } from '../config/types.ts'
 import { type ReplicationPolicy, replicationPolicy } from '../rewrite/replication-policy.ts'
 
@@ -22,7 +22,7 @@ export class TopicPairs {
     const separator = config.replicationPolicySeparator
     this.#policy = replicationPolicy(config.replicationPolicy, source.alias, destination.alias, separator)
     this.#prefix = config.replicationPolicy === 'identity' ? '' : `${source.alias}${separator}`
-    const isConfigured = compileNameFilter(config.topics)
+    const isConfigured = compileTopicFilter(config)
     const isAskedFor = only === undefined ? () => true : compileNameFilter({ include: only, exclude: [] })
     this.#isSelected = topic => isConfigured(topic) && isAskedFor(topic) && this.#policy.refusal(topic) === null
   }
