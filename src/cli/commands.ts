@@ -17,6 +17,16 @@ export const COMMANDS: readonly CommandEntry[] = [
     summary: 'Take over from a stopped MirrorMaker 2, exactly where it stopped.',
     load: () => import('./import-mm2.ts')
   },
+  {
+    name: 'failover',
+    summary: 'Stop a flow for good, tell the loss, and bring groups over.',
+    load: () => import('./failover.ts')
+  },
+  {
+    name: 'start',
+    summary: 'Let workers mirror a flow again that was stopped.',
+    load: () => import('./start.ts')
+  },
   { name: 'verify', summary: 'Compare source and destination record by record.', load: () => import('./verify.ts') },
   {
     name: 'translate',

@@ -1,4 +1,4 @@
-import { Admin, ConfigResourceTypes } from '@platformatic/kafka'
+import { Admin, ConfigResourceTypes, IncrementalAlterConfigOperationTypes } from '@platformatic/kafka'
 import type { ClusterConfig } from '../config/types.ts'
 import { platformaticOptions } from './client-options.ts'
 import { toClusterError } from './errors.ts'
@@ -76,6 +76,25 @@ export class TopicAdmin {
           .filter(entry => entry.configSource === DYNAMIC_TOPIC_CONFIG && !entry.readOnly)
           .map(entry => ({ name: entry.name, value: entry.value! }))
         return [resourceName, { set, effective: new Map(known.map(entry => [entry.name, entry.value!])) }]
+      })
+    )
+  }
+
+  /** Sets entries of a topic's configuration, where they have another value in force; the others stay. @throws ClusterError */
+  async setConfigs(topic: string, entries: readonly TopicConfigEntry[]): Promise<void> {
+    const effective = (await this.describeConfigs([topic])).get(topic)?.effective
+    const changed = entries.filter(({ name, value }) => effective?.get(name) !== value)
+    if (changed.length === 0) return
+    await this.#ask(`configuring topic ${topic}`, [], () =>
+      this.#admin.incrementalAlterConfigs({
+        resources: [
+          {
+            resourceType: ConfigResourceTypes.TOPIC,
+            resourceName: topic,
+            configs: changed.map(entry => ({ ...entry, configOperation: IncrementalAlterConfigOperationTypes.SET }))
+          }
+        ],
+        validateOnly: false
       })
     )
   }

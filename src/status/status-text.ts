@@ -1,5 +1,6 @@
 /** What a person reads. */
 import { styleText } from 'node:util'
+import type { StopStatus } from '../observe/status.ts'
 import {
   type FlowOverview,
   MIRROR_STATES,
@@ -64,6 +65,7 @@ function flowLines(flow: FlowOverview, options: TextOptions): string[] {
   const head = [
     `${style('bold', nameOf(flow))}   ${groupText(flow)}`,
     ...flow.problems.map(({ message }) => style('red', message)),
+    ...(flow.stopped === null ? [] : [style('yellow', stoppedText(flow.stopped))]),
     totalsText(flow)
   ]
   const foot = [...detailLines(flow), ...eventLines(flow), '', style('bold', exposureText(flow))]
@@ -99,6 +101,10 @@ function nameOf({ source, destination }: FlowOverview): string {
 function groupText({ groupId, workers }: FlowOverview): string {
   if (workers === null) return `group ${groupId}`
   return `group ${groupId}: ${workers === 0 ? 'no worker running' : counted(workers, 'worker')}`
+}
+
+function stoppedText({ stoppedBy, stoppedAt, reason }: StopStatus): string {
+  return `stopped by ${stoppedBy} at ${stoppedAt}: ${reason}; nobody mirrors until \`farlog start\``
 }
 
 function totalsText({ totals, problems }: FlowOverview): string {

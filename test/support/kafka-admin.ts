@@ -168,6 +168,16 @@ export class KafkaAdmin implements AsyncDisposable {
     await this.#admin.alterConsumerGroupOffsets({ groupId, topics: [{ name: topic, partitionOffsets }] })
   }
 
+  /** What a consumer group has committed beside the offsets of a topic, in the order of the partitions. */
+  async committedMetadata(groupId: string, topic: string): Promise<string[]> {
+    const [group] = await this.#admin.listConsumerGroupOffsets({ groups: [groupId] })
+    const partitions = group?.topics.find(({ name }) => name === topic)?.partitions ?? []
+    // librdkafka ends the string with a zero byte, as C does.
+    return partitions
+      .toSorted((a, b) => a.partitionIndex - b.partitionIndex)
+      .map(({ metadata }) => (metadata ?? '').replace(/\0+$/, ''))
+  }
+
   /** Groups of the newer protocol (KIP-848). */
   async consumerProtocolGroups(): Promise<string[]> {
     return [...(await this.#admin.listGroups({ types: ['consumer'] })).keys()]
