@@ -27,16 +27,18 @@ export function errorName(errorCode: number): string {
   return (protocolErrorsCodesById as Record<number, string>)[errorCode] ?? `ERROR_${errorCode}`
 }
 
+/** What a broker may have said of an error besides its number. */
+export interface BrokerErrorOptions extends ErrorOptions {
+  /** Its own words, which name what is wrong where Kafka's general ones do not. */
+  readonly said?: string | null | undefined
+}
+
 /** The error a broker answered with. */
-export function brokerError(errorCode: number, context: string, options?: ErrorOptions): ClusterError {
+export function brokerError(errorCode: number, context: string, options: BrokerErrorOptions = {}): ClusterError {
   const name = errorName(errorCode)
   const known = (protocolErrors as Record<string, { message: string; canRetry: boolean }>)[name]
-  return new ClusterError(
-    name,
-    `${context}: ${name}${known ? ` (${known.message})` : ''}`,
-    known?.canRetry ?? false,
-    options
-  )
+  const words = options.said || known?.message
+  return new ClusterError(name, `${context}: ${name}${words ? ` (${words})` : ''}`, known?.canRetry ?? false, options)
 }
 
 /** Throws unless the number is 0. */
@@ -47,10 +49,12 @@ export function assertNoError(errorCode: number, context: string): void {
 /** Brings whatever the client library or the operating system threw into one form. */
 export function toClusterError(error: unknown, context: string): ClusterError {
   if (error instanceof ClusterError) return error
-  const apiCode = causesOf(error)
-    .map(cause => (cause as { apiCode?: number }).apiCode)
-    .find(code => code !== undefined)
-  if (apiCode !== undefined) return brokerError(apiCode, context, { cause: error })
+  const answered = (causesOf(error) as { apiCode?: number; serverErrorMessage?: string | null }[]).find(
+    ({ apiCode }) => apiCode !== undefined
+  )
+  if (answered !== undefined) {
+    return brokerError(answered.apiCode!, context, { cause: error, said: answered.serverErrorMessage })
+  }
   const reason = reasonOf(error)
   if (/SASL authentication failed|suitable SASL mechanism/i.test(reason)) {
     return new ClusterError('AUTHENTICATION', `${context}: ${reason}`, true, { cause: error })
@@ -63,8 +67,7 @@ export function toClusterError(error: unknown, context: string): ClusterError {
  * has one, but keeps it attached to what it throws.
  */
 export function answerDespiteErrors<Response>(error: unknown): Response | undefined {
-  const cause = error instanceof ClusterError ? error.cause : error
-  return cause instanceof ResponseError ? (cause.response as Response | undefined) : undefined
+  return causesOf(error).find(cause => cause instanceof ResponseError)?.response as Response | undefined
 }
 
 /** An answer of which parts may be errors; which ones is for the caller to see. @throws whatever is no answer at all */
