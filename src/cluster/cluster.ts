@@ -82,6 +82,11 @@ export class Cluster {
     return leader !== undefined && leader.nodeId >= 0 && this.#brokers.has(leader.nodeId) ? leader : undefined
   }
 
+  /** As last known from metadata. */
+  get brokerIds(): number[] {
+    return [...this.#brokers.keys()]
+  }
+
   knowsBroker(nodeId: number): boolean {
     return this.#brokers.has(nodeId)
   }

@@ -1,5 +1,11 @@
 /** A consumer group seen from outside, without joining it: what it has committed and who is in it. */
-import { consumerGroupDescribeV0, describeGroupsV5, findCoordinatorV4, offsetFetchV8 } from '@platformatic/kafka'
+import {
+  consumerGroupDescribeV0,
+  describeGroupsV5,
+  findCoordinatorV4,
+  listGroupsV4,
+  offsetFetchV8
+} from '@platformatic/kafka'
 import type { Cluster } from './cluster.ts'
 import type { BrokerConnection } from './connection.ts'
 import { assertNoError, ClusterError, despiteErrors, errorName } from './errors.ts'
@@ -15,6 +21,8 @@ export interface GroupState {
 
 /** FindCoordinator's key type for groups. */
 const GROUP_KEY_TYPE = 0
+/** Groups of Connect workers and the like call theirs otherwise; it is empty where offsets were committed by nobody's member. */
+const CONSUMER_PROTOCOL = 'consumer'
 const NO_MEMBER_EPOCH = -1
 const PURPOSE = 'group'
 /** A cluster makes its offsets topic when it is first asked for a coordinator, and loads it after an election. */
@@ -121,4 +129,19 @@ async function describeMembers(
   if (errorName(group.errorCode) === 'GROUP_ID_NOT_FOUND') return []
   assertNoError(group.errorCode, context)
   return group.members
+}
+
+/** The consumer groups that the cluster lets us see. */
+export async function listGroups(cluster: Cluster): Promise<string[]> {
+  const answers = await Promise.all(
+    cluster.brokerIds.map(async nodeId => {
+      const connection = await cluster.broker(nodeId, PURPOSE)
+      return connection.call(listGroupsV4.api, [], [])
+    })
+  )
+  return answers
+    .flatMap(({ groups }) => groups)
+    .filter(({ protocolType }) => protocolType === CONSUMER_PROTOCOL || protocolType === '')
+    .map(({ groupId }) => groupId)
+    .sort()
 }

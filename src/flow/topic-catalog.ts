@@ -108,13 +108,10 @@ export class TopicCatalog {
 /** @throws ClusterError */
 function assertDifferent(source: Cluster, destination: Cluster): void {
   if (source.clusterId === undefined || source.clusterId !== destination.clusterId) return
-  throw new ClusterError('SAME_CLUSTER', sameClusterMessage(source, destination), false)
-}
-
-/** What is wrong, and what to look at. */
-export function sameClusterMessage(source: Cluster, destination: Cluster): string {
-  return (
+  throw new ClusterError(
+    'SAME_CLUSTER',
     `${source.alias} and ${destination.alias} are the same cluster (${source.clusterId}): ` +
-    'check their BOOTSTRAP_SERVERS'
+      'check their BOOTSTRAP_SERVERS',
+    false
   )
 }

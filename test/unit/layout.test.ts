@@ -30,8 +30,10 @@ const BELOW = {
   verify: ['cluster', 'config'],
   events: ['cluster', 'config', 'observe'],
   flow: BELOW_FLOW,
-  status: ['flow', ...BELOW_FLOW],
-  cli: ['status', 'flow', ...BELOW_FLOW]
+  terminal: [],
+  plan: ['flow', 'destination', 'rewrite', 'events', 'cluster', 'config', 'terminal'],
+  status: ['flow', 'terminal', ...BELOW_FLOW],
+  cli: ['status', 'plan', 'terminal', 'flow', ...BELOW_FLOW]
 } as const satisfies Record<string, readonly string[]>
 
 /** Kafka clients: what they are like is nobody's business outside of `src/cluster`. */
