@@ -9,9 +9,9 @@
  *     excluded, read-only,  | left alone
  *     sensitive             |
  *
- * In one thing they go further. An entry that is removed at the source where the brokers have a setting of their own (as
- * `log.retention.hours`, which stands in Kafka's own server.properties) turns from the first row into the third, and
- * would stay at the destination for good; so what was set when we last looked is taken away there too.
+ * In one thing they go further. An entry that is removed at the source where the brokers have a setting of their own
+ * (`log.segment.bytes` in their server.properties, say) turns from the first row into the third, and would stay at the
+ * destination for good; so what was set when we last looked is taken away there too.
  */
 import type { ConfigChange, TopicConfig, TopicConfigEntry } from '../cluster/topic-admin.ts'
 

@@ -14,8 +14,8 @@ describe('topics that are kept alike', function () {
 
   before(async () => {
     const users = { [USER]: PASSWORD }
-    // As in Kafka's own server.properties: what a topic does not set comes from its broker then.
-    const config = { 'log.retention.hours': '48' }
+    // What a topic does not set comes from its brokers then.
+    const config = { 'log.retention.ms': '172800000' }
     bed = await Bed.start({ east: { users, config }, west: { users } })
   })
 
@@ -32,7 +32,7 @@ describe('topics that are kept alike', function () {
     await bed.eastAdmin.setTopicConfig('alike', 'cleanup.policy', 'compact,delete')
     await bed.eastAdmin.setTopicConfig('alike', 'segment.bytes', '2097152')
     await hasConfig(bed.westAdmin, 'east.alike', { 'segment.bytes': '2097152', 'cleanup.policy': 'compact,delete' })
-    const line = await logged(worker, /configured as its source.*segment\.bytes=2097152/)
+    const line = await logged(worker, /segment\.bytes=2097152.*configured as its source/)
     assert.equal(line.destinationTopic, 'east.alike')
 
     for (const name of Object.keys(defaults)) await bed.eastAdmin.setTopicConfig('alike', name, null)
