@@ -134,6 +134,6 @@ export class ConfigSync {
 }
 
 /** An entry's change in a line. */
-export function changeText({ name, value }: ConfigChange): string {
+function changeText({ name, value }: ConfigChange): string {
   return value === null ? `${name} removed` : `${name}=${value}`
 }
