@@ -67,7 +67,20 @@ export function toClusterError(error: unknown, context: string): ClusterError {
  * has one, but keeps it attached to what it throws.
  */
 export function answerDespiteErrors<Response>(error: unknown): Response | undefined {
-  return causesOf(error).find(cause => cause instanceof ResponseError)?.response as Response | undefined
+  const cause = error instanceof ClusterError ? error.cause : error
+  return cause instanceof ResponseError ? (cause.response as Response | undefined) : undefined
+}
+
+/**
+ * As `answerDespiteErrors`, of the library's admin, which wraps what it throws. An answer to another request may be in there
+ * as well (to one that authenticates, say), so this one is told by a field that it has.
+ */
+export function adminAnswerDespiteErrors<Response>(
+  error: unknown,
+  field: keyof Response & string
+): Response | undefined {
+  const answers = causesOf(error).flatMap(cause => (cause instanceof ResponseError ? [cause.response as object] : []))
+  return answers.find(answer => field in answer) as Response | undefined
 }
 
 /** An answer of which parts may be errors; which ones is for the caller to see. @throws whatever is no answer at all */

@@ -7,7 +7,7 @@ import {
 import type { ClusterConfig } from '../config/types.ts'
 import { type AclBinding, fromAcl, LITERAL_TOPIC_ACLS, toAcl } from './acl.ts'
 import { platformaticOptions } from './client-options.ts'
-import { answerDespiteErrors, brokerError, type ClusterError, toClusterError } from './errors.ts'
+import { adminAnswerDespiteErrors, brokerError, type ClusterError, toClusterError } from './errors.ts'
 
 /** One entry of a topic's configuration that was set on the topic itself. */
 export interface TopicConfigEntry {
@@ -100,7 +100,7 @@ export class TopicAdmin {
       const resources = topics
         .slice(from, from + DESCRIBED_TOPICS_MAX)
         .map(resourceName => ({ resourceType: ConfigResourceTypes.TOPIC, resourceName }))
-      const { results } = await this.#despiteErrors('describing topic configurations', async () => {
+      const { results } = await this.#despiteErrors('describing topic configurations', 'results', async () => {
         const configs: (ConfigDescription & Partial<Outcome>)[] = await this.#admin.describeConfigs({
           resources,
           includeSynonyms: false,
@@ -138,6 +138,7 @@ export class TopicAdmin {
       const part = resources.slice(from, from + ALTERED_TOPICS_MAX)
       const { responses } = await this.#despiteErrors<{ responses: (Outcome & { resourceName: string })[] }>(
         'changing topic configurations',
+        'responses',
         async () => {
           await this.#admin.incrementalAlterConfigs({ resources: part, validateOnly })
           return { responses: [] }
@@ -163,7 +164,7 @@ export class TopicAdmin {
   async createTopicAcls(bindings: readonly AclBinding[]): Promise<void> {
     for (let from = 0; from < bindings.length; from += CREATED_ACLS_MAX) {
       const creations = bindings.slice(from, from + CREATED_ACLS_MAX).map(toAcl)
-      const { results } = await this.#despiteErrors<{ results: Outcome[] }>('creating ACLs', async () => {
+      const { results } = await this.#despiteErrors<{ results: Outcome[] }>('creating ACLs', 'results', async () => {
         await this.#admin.createAcls({ creations })
         return { results: [] }
       })
@@ -188,11 +189,15 @@ export class TopicAdmin {
   }
 
   /** As `ask`, for requests whose answers may be errors in parts: which ones is for the caller to see. */
-  async #despiteErrors<Answer>(doing: string, ask: () => Promise<Answer>): Promise<Answer> {
+  async #despiteErrors<Answer>(
+    doing: string,
+    field: keyof Answer & string,
+    ask: () => Promise<Answer>
+  ): Promise<Answer> {
     try {
       return await ask()
     } catch (error) {
-      const answer = answerDespiteErrors<Answer>(error)
+      const answer = adminAnswerDespiteErrors<Answer>(error, field)
       if (answer === undefined) throw toClusterError(error, `${this.#alias}: ${doing}`)
       return answer
     }
