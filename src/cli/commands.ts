@@ -17,7 +17,17 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
   { name: 'status', summary: 'Show how far each partition is mirrored.', load: () => import('./status.ts') },
   { name: 'resume', summary: 'Let a partition go on whose source lost records.', load: () => import('./resume.ts') },
+  {
+    name: 'import-mm2',
+    summary: 'Take over from a stopped MirrorMaker 2, exactly where it stopped.',
+    load: () => import('./import-mm2.ts')
+  },
   { name: 'verify', summary: 'Compare source and destination record by record.', load: () => import('./verify.ts') },
+  {
+    name: 'translate',
+    summary: 'Tell the destination offset of a source offset.',
+    load: () => import('./translate.ts')
+  },
   {
     name: 'config',
     summary: 'Show the effective configuration and where it came from.',

@@ -4,6 +4,7 @@ import { loadConfig } from '../config/load.ts'
 import { ResumeRefused, requestResume } from '../status/request-resume.ts'
 import { chooseFlow } from './choose-flows.ts'
 import { type Command, EXIT, UsageError } from './command.ts'
+import { readNumber } from './read-number.ts'
 
 /** `farlog resume`: a person's decision about a partition that does not heal by itself. */
 export const command: Command = {
@@ -44,7 +45,9 @@ Examples:
     if (topic === undefined) throw new UsageError('--topic is needed: the name of the source topic')
     const partition = readNumber('--partition', values.partition)
     const from =
-      values.from === 'earliest' || values.from === 'latest' ? values.from : readNumber('--from', values.from)
+      values.from === 'earliest' || values.from === 'latest'
+        ? values.from
+        : readNumber('--from', values.from, 'an offset, earliest or latest')
     const config = loadConfig(env)
     const flow = chooseFlow(config, values.destination)
     const observer = `${userInfo().username}@${hostname()}`
@@ -58,10 +61,4 @@ Examples:
       return EXIT.failed
     }
   }
-}
-
-function readNumber(option: string, text: string | undefined): number {
-  if (text !== undefined && /^\d{1,15}$/.test(text)) return Number(text)
-  const wanted = option === '--from' ? 'an offset, earliest or latest' : 'a number'
-  throw new UsageError(text === undefined ? `${option} is needed: ${wanted}` : `${option} ${text} is not ${wanted}`)
 }

@@ -1,12 +1,12 @@
 import { parseArgs } from 'node:util'
 import { pause } from '../cluster/retry.ts'
 import { loadConfig } from '../config/load.ts'
-import { patternProblem, splitPatterns } from '../config/name-filter.ts'
 import { FlowObserver, type OnLooked } from '../status/flow-observer.ts'
 import { isComplete, type Overview } from '../status/overview.ts'
 import { Screen } from '../status/screen.ts'
 import { statusText, summaryLine } from '../status/status-text.ts'
-import { type Command, EXIT, UsageError } from './command.ts'
+import { type Command, EXIT } from './command.ts'
+import { readPatterns } from './patterns.ts'
 
 const WATCH_INTERVAL_MS = 2_000
 const LINES_WHEN_UNKNOWN = 24
@@ -132,14 +132,4 @@ function asText(overview: Overview, { showsAll, env }: ShowOptions, linesTaken: 
     widthMax: isTTY ? columns : Number.POSITIVE_INFINITY,
     linesMax: isTTY && !showsAll ? rows - linesTaken : Number.POSITIVE_INFINITY
   })
-}
-
-function readPatterns(text: string | undefined): string[] | undefined {
-  if (text === undefined) return undefined
-  const patterns = splitPatterns(text)
-  const problem = patterns.map(pattern => patternProblem(pattern)).find(found => found !== undefined)
-  if (patterns.length === 0 || problem !== undefined) {
-    throw new UsageError(`--topics ${text}: ${problem ?? 'needs at least one pattern'}`)
-  }
-  return patterns
 }

@@ -1,7 +1,6 @@
 import { parseArgs } from 'node:util'
 import { ClusterError } from '../cluster/errors.ts'
 import { loadConfig } from '../config/load.ts'
-import { patternProblem, splitPatterns } from '../config/name-filter.ts'
 import type { Config, FlowConfig } from '../config/types.ts'
 import { VerifyError } from '../verify/errors.ts'
 import type { FlowReport, Verdict } from '../verify/flow-report.ts'
@@ -11,6 +10,7 @@ import { verifyFlow } from '../verify/verify-flow.ts'
 import type { VerifyOptions } from '../verify/verify-options.ts'
 import { chooseFlows } from './choose-flows.ts'
 import { type Command, UsageError } from './command.ts'
+import { readPatterns } from './patterns.ts'
 
 const EXIT_IDENTICAL = 0
 const EXIT_DIFFERENT = 1
@@ -106,17 +106,6 @@ function readLimit(text: string | undefined): number | undefined {
     throw new UsageError(`--limit ${text} is no number from 1 to 9999999`)
   }
   return Number(text)
-}
-
-function readPatterns(text: string | undefined): string[] | undefined {
-  if (text === undefined) return undefined
-  const patterns = splitPatterns(text)
-  if (patterns.length === 0) throw new UsageError('--topics needs at least one pattern')
-  for (const pattern of patterns) {
-    const problem = patternProblem(pattern)
-    if (problem !== undefined) throw new UsageError(`--topics ${pattern}: ${problem}`)
-  }
-  return patterns
 }
 
 const FROM_BAD_TO_GOOD: readonly Verdict[] = ['could not compare', 'DIFFERENT', 'identical']

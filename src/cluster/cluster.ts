@@ -82,7 +82,7 @@ export class Cluster {
     return leader !== undefined && leader.nodeId >= 0 && this.#brokers.has(leader.nodeId) ? leader : undefined
   }
 
-  /** As last known from metadata. */
+  /** Of the brokers known from metadata. */
   get brokerIds(): number[] {
     return [...this.#brokers.keys()]
   }

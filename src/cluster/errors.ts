@@ -46,16 +46,22 @@ export function assertNoError(errorCode: number, context: string): void {
   if (errorCode !== 0) throw brokerError(errorCode, context)
 }
 
+const REFUSED_CREDENTIALS = new Set(['SASL_AUTHENTICATION_FAILED', 'ILLEGAL_SASL_STATE', 'UNSUPPORTED_SASL_MECHANISM'])
+
 /** Brings whatever the client library or the operating system threw into one form. */
 export function toClusterError(error: unknown, context: string): ClusterError {
   if (error instanceof ClusterError) return error
   const answered = (causesOf(error) as { apiCode?: number; serverErrorMessage?: string | null }[]).find(
     ({ apiCode }) => apiCode !== undefined
   )
+  const reason = reasonOf(error)
+  // Credentials may be renewed in their files, so Kafka's own names for it, which it does not call retriable, count as ours.
+  if (answered !== undefined && REFUSED_CREDENTIALS.has(errorName(answered.apiCode!))) {
+    return new ClusterError('AUTHENTICATION', `${context}: ${reason}`, true, { cause: error })
+  }
   if (answered !== undefined) {
     return brokerError(answered.apiCode!, context, { cause: error, said: answered.serverErrorMessage })
   }
-  const reason = reasonOf(error)
   if (/SASL authentication failed|suitable SASL mechanism/i.test(reason)) {
     return new ClusterError('AUTHENTICATION', `${context}: ${reason}`, true, { cause: error })
   }

@@ -1,14 +1,9 @@
 /** A consumer group seen from outside, without joining it: what it has committed and who is in it. */
-import {
-  consumerGroupDescribeV0,
-  describeGroupsV5,
-  findCoordinatorV4,
-  listGroupsV4,
-  offsetFetchV8
-} from '@platformatic/kafka'
+import { consumerGroupDescribeV0, describeGroupsV5, findCoordinatorV4, offsetFetchV8 } from '@platformatic/kafka'
 import type { Cluster } from './cluster.ts'
 import type { BrokerConnection } from './connection.ts'
 import { assertNoError, ClusterError, despiteErrors, errorName } from './errors.ts'
+import { committedOf } from './group-list.ts'
 import type { CommittedOffset } from './group-member.ts'
 import { Backoff, pause } from './retry.ts'
 
@@ -21,8 +16,6 @@ export interface GroupState {
 
 /** FindCoordinator's key type for groups. */
 const GROUP_KEY_TYPE = 0
-/** Groups of Connect workers and the like call theirs otherwise; it is empty where offsets were committed by nobody's member. */
-const CONSUMER_PROTOCOL = 'consumer'
 const NO_MEMBER_EPOCH = -1
 const PURPOSE = 'group'
 /** A cluster makes its offsets topic when it is first asked for a coordinator, and loads it after an election. */
@@ -32,22 +25,33 @@ const RETRY_MAX_MS = 1_000
 const PASSES_SOON = new Set(['COORDINATOR_NOT_AVAILABLE', 'COORDINATOR_LOAD_IN_PROGRESS', 'NOT_COORDINATOR'])
 
 /** Asks the group's coordinator. @throws ClusterError where it can't be asked or refuses */
-export async function readGroup(
+export function readGroup(
   cluster: Cluster,
   groupId: string,
   groupProtocol: 'classic' | 'consumer',
   signal: AbortSignal
 ): Promise<GroupState> {
+  return atCoordinator(cluster, groupId, signal, async coordinator => {
+    const [committed, members] = await Promise.all([
+      readCommitted(cluster, coordinator, groupId),
+      countMembers(coordinator, groupId, groupProtocol)
+    ])
+    return { committed, members }
+  })
+}
+
+/** Works with the group's coordinator, and does it again while that is being made, loaded or moved. @throws ClusterError */
+export async function atCoordinator<Result>(
+  cluster: Cluster,
+  groupId: string,
+  signal: AbortSignal,
+  work: (coordinator: BrokerConnection) => Promise<Result>
+): Promise<Result> {
   const backoff = new Backoff(RETRY_FIRST_MS, RETRY_MAX_MS)
   const startedAtMs = performance.now()
   for (;;) {
     try {
-      const coordinator = await findCoordinator(cluster, groupId)
-      const [committed, members] = await Promise.all([
-        readCommitted(cluster, coordinator, groupId),
-        countMembers(coordinator, groupId, groupProtocol)
-      ])
-      return { committed, members }
+      return await work(await findCoordinator(cluster, groupId))
     } catch (error) {
       const passesSoon = error instanceof ClusterError && PASSES_SOON.has(error.code)
       if (!passesSoon || signal.aborted || performance.now() - startedAtMs > PATIENCE_MS) throw error
@@ -77,16 +81,7 @@ async function readCommitted(
   const context = `${cluster.alias}: reading what group ${groupId} has committed`
   if (group === undefined) throw new ClusterError('BAD_RESPONSE', `${context}: the answer leaves it out`, true)
   assertNoError(group.errorCode, context)
-  return group.topics.flatMap(({ name: topic, partitions }) =>
-    partitions
-      .filter(({ committedOffset, errorCode }) => committedOffset >= 0n && errorCode === 0)
-      .map(({ partitionIndex, committedOffset, metadata }) => ({
-        topic,
-        partition: partitionIndex,
-        offset: Number(committedOffset),
-        metadata: metadata ?? ''
-      }))
-  )
+  return committedOf(group.topics)
 }
 
 /** Whether the group counts anybody under this client id among its members. @throws ClusterError where it does not tell */
@@ -129,19 +124,4 @@ async function describeMembers(
   if (errorName(group.errorCode) === 'GROUP_ID_NOT_FOUND') return []
   assertNoError(group.errorCode, context)
   return group.members
-}
-
-/** The consumer groups that the cluster lets us see. */
-export async function listGroups(cluster: Cluster): Promise<string[]> {
-  const answers = await Promise.all(
-    cluster.brokerIds.map(async nodeId => {
-      const connection = await cluster.broker(nodeId, PURPOSE)
-      return connection.call(listGroupsV4.api, [], [])
-    })
-  )
-  return answers
-    .flatMap(({ groups }) => groups)
-    .filter(({ protocolType }) => protocolType === CONSUMER_PROTOCOL || protocolType === '')
-    .map(({ groupId }) => groupId)
-    .sort()
 }

@@ -24,13 +24,20 @@ export class RecordProducer {
    * Resolves to the record's offset, once all in-sync replicas have it.
    * @throws ClusterError where it could not be delivered; it may be in the log nevertheless
    */
-  async send(topic: string, partition: number, key: string, value: Buffer): Promise<number> {
+  async send(topic: string, partition: number, key: string | Buffer, value: Buffer): Promise<number> {
     const producer = await this.#connected()
     return new Promise((resolve, reject) => {
       const delivered = (error: unknown, offset?: number | null) =>
         error ? reject(this.#error(`writing to ${topic}`, error)) : resolve(offset ?? -1)
       try {
-        producer.produce(topic, partition, value, Buffer.from(key, 'utf8'), null, delivered)
+        producer.produce(
+          topic,
+          partition,
+          value,
+          typeof key === 'string' ? Buffer.from(key, 'utf8') : key,
+          null,
+          delivered
+        )
       } catch (error) {
         reject(this.#error(`writing to ${topic}`, error))
       }

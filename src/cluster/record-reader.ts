@@ -17,13 +17,13 @@ import { fetchV13, type KafkaRecord, Reader, readRecordsBatch } from '@platforma
 import type { BatchConnection } from './batch-connection.ts'
 import type { Cluster } from './cluster.ts'
 import { brokerError, ClusterError, toClusterError } from './errors.ts'
-import { EARLIEST, listOffset } from './offsets.ts'
+import { EARLIEST, type Isolation, listOffset } from './offsets.ts'
 import { Backoff, pause } from './retry.ts'
 
 /** A header as it stands in the record: names repeat, order counts, a value may be null. */
 export type RecordHeader = readonly [name: Buffer, value: Buffer | null]
 
-/** One committed data record. */
+/** One data record. */
 export interface ReadRecord {
   readonly offset: number
   /** Milliseconds; of the append where the topic's time stamps are the broker's. */
@@ -50,7 +50,7 @@ export interface ReadRange {
   readonly topicId: string
   readonly partition: number
   readonly fromOffset: number
-  /** The first offset not to be read; at most the last stable offset, or the reading waits for it. */
+  /** The first offset not to be read; at most the last stable offset (the high watermark uncommitted), or the reading waits for it. */
   readonly endOffset: number
 }
 
@@ -61,6 +61,8 @@ export interface ReadOptions {
   readonly fetchBytes?: number
   /** For how long trouble that may pass is retried without anything having been read meanwhile. */
   readonly patienceMs?: number
+  /** `read_committed` unless said otherwise; `read_uncommitted` also reads what was or may be aborted. */
+  readonly isolation?: Isolation
   readonly signal?: AbortSignal
 }
 
@@ -68,8 +70,8 @@ const FETCH_BYTES = 1 * 1024 * 1024
 const PATIENCE_MS = 30_000
 
 /**
- * The partition's committed records in chunks of at most a batch. Control records, aborted transactions and holes do
- * not appear. The next fetch is on its way while a response is being read; there is never more than one.
+ * The partition's records in chunks of at most a batch. Control records, aborted transactions (of which an uncommitted reading
+ * does not know) and holes do not appear. The next fetch is on its way while a response is being read; there is never more than one.
  * @throws ClusterError once patience is over, or at once for what does not pass
  */
 export async function* readRecords(
@@ -117,6 +119,7 @@ class PartitionFetcher {
   readonly #purpose: string
   readonly #fetchBytes: number
   readonly #patienceMs: number
+  readonly #isolation: Isolation
   readonly #signal: AbortSignal | undefined
 
   constructor(cluster: Cluster, range: ReadRange, options: ReadOptions) {
@@ -125,6 +128,7 @@ class PartitionFetcher {
     this.#purpose = options.purpose
     this.#fetchBytes = options.fetchBytes ?? FETCH_BYTES
     this.#patienceMs = options.patienceMs ?? PATIENCE_MS
+    this.#isolation = options.isolation ?? 'read_committed'
     this.#signal = options.signal
   }
 
@@ -147,7 +151,8 @@ class PartitionFetcher {
           const batches = [...batchesOf(answer.records)]
           if (batches.length > 0) return this.#fetched(answer, batches, offset, fromOffset)
           // The leader has all up to the end and nothing to show of it: compaction took the log's tail away.
-          const isAllThere = answer.records.length === 0 && answer.lastStableOffset >= this.#range.endOffset
+          const readableEnd = this.#isolation === 'read_committed' ? answer.lastStableOffset : answer.highWatermark
+          const isAllThere = answer.records.length === 0 && readableEnd >= this.#range.endOffset
           emptyAnswers = isAllThere ? emptyAnswers + 1 : 0
           if (emptyAnswers === EMPTY_ANSWERS_AT_END) return this.#fetched(answer, [], offset, fromOffset)
         }
@@ -173,7 +178,7 @@ class PartitionFetcher {
     const leader = this.#cluster.leaderOf(topic, partition)
     if (leader === undefined) throw new ClusterError('LEADER_NOT_AVAILABLE', `${this.#name} has no leader`, true)
     const connection = await this.#cluster.batchBroker(leader.nodeId, this.#purpose)
-    const answer = await fetchFrom(connection, topicId, partition, fromOffset, this.#fetchBytes)
+    const answer = await fetchFrom(connection, topicId, partition, fromOffset, this.#fetchBytes, this.#isolation)
     if (answer !== undefined && answer.errorCode !== 0) throw brokerError(answer.errorCode, this.#name)
     return answer
   }
@@ -225,7 +230,7 @@ const RETRIED_HERE = new Set(['UNKNOWN_TOPIC_ID', 'INCONSISTENT_TOPIC_ID', 'UNKN
 
 const FETCH = { key: 1, version: 13 } as const
 const FETCH_WAIT_MS = 500
-const READ_COMMITTED = 1
+const ISOLATION_LEVELS = { read_uncommitted: 0, read_committed: 1 } as const
 const NO_SESSION = 0
 const NO_SESSION_EPOCH = -1
 const ANY_EPOCH = -1
@@ -237,6 +242,7 @@ interface AbortedTransaction {
 
 interface PartitionAnswer {
   readonly errorCode: number
+  readonly highWatermark: number
   readonly lastStableOffset: number
   readonly logStartOffset: number
   readonly abortedTransactions: readonly AbortedTransaction[]
@@ -248,7 +254,8 @@ async function fetchFrom(
   topicId: string,
   partition: number,
   fetchOffset: number,
-  fetchBytes: number
+  fetchBytes: number,
+  isolation: Isolation
 ): Promise<PartitionAnswer | undefined> {
   const wanted = {
     partition,
@@ -261,7 +268,7 @@ async function fetchFrom(
     FETCH_WAIT_MS,
     1,
     fetchBytes,
-    READ_COMMITTED,
+    ISOLATION_LEVELS[isolation],
     NO_SESSION,
     NO_SESSION_EPOCH,
     [{ topicId, partitions: [wanted] }],
@@ -290,14 +297,14 @@ function parseFetch(bytes: Buffer): PartitionAnswer | undefined {
 function parsePartition(reader: Reader): PartitionAnswer {
   reader.readInt32() // partition
   const errorCode = reader.readInt16()
-  reader.readInt64() // high watermark
+  const highWatermark = Number(reader.readInt64())
   const lastStableOffset = Number(reader.readInt64())
   const logStartOffset = Number(reader.readInt64())
   const abortedTransactions =
     reader.readNullableArray(aborted => ({ producerId: aborted.readInt64(), firstOffset: aborted.readInt64() })) ?? []
   reader.readInt32() // preferred read replica: only offered to clients that name a rack
   const records = reader.readNullableBytes() ?? Buffer.alloc(0)
-  return { errorCode, lastStableOffset, logStartOffset, abortedTransactions, records }
+  return { errorCode, highWatermark, lastStableOffset, logStartOffset, abortedTransactions, records }
 }
 
 /** One batch: its bytes, and what its head says. */

@@ -42,10 +42,15 @@ export function loadConfig(env: NodeJS.ProcessEnv): Config {
   }
 }
 
+/** The consumer group of a flow where none is configured. */
+export function defaultGroupId(sourceAlias: string, destinationAlias: string): string {
+  return `farlog-${sourceAlias}-${destinationAlias}`
+}
+
 /** The consumer group of the flow to a destination; one group for two flows would split the partitions between them. */
 export function groupIdOf(settings: Settings, destination: string): string {
   const given = settings.value(FIXED.groupId)
-  if (given === undefined) return `farlog-${settings.source}-${destination}`
+  if (given === undefined) return defaultGroupId(settings.source!, destination)
   return settings.destinations.length === 1 ? given : `${given}-${destination}`
 }
 

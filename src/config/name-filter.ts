@@ -11,6 +11,30 @@ export function compileNameFilter(filter: NameFilter): (name: string) => boolean
   return name => include.some(regex => regex.testExact(name)) && !exclude.some(regex => regex.testExact(name))
 }
 
+/** MirrorMaker 2's topic for heartbeats. */
+export const HEARTBEATS_TOPIC = 'heartbeats'
+
+/** Whether a topic only holds the heartbeats of flows: those are sent, and a topic of this name is taken for theirs. */
+export function isHeartbeatProbe({ heartbeatIntervalMs }: HeartbeatConfig, topic: string): boolean {
+  return heartbeatIntervalMs > 0 && topic === HEARTBEATS_TOPIC
+}
+
+interface HeartbeatConfig {
+  readonly heartbeatIntervalMs: number
+}
+
+/**
+ * Whether a topic is to be mirrored as far as its name says. Heartbeats are, whatever else is selected (as MirrorMaker 2 does it),
+ * while they are sent and not excluded by name.
+ */
+export function compileTopicFilter(
+  config: HeartbeatConfig & { readonly topics: NameFilter }
+): (topic: string) => boolean {
+  const isSelected = compileNameFilter(config.topics)
+  const heartbeats = compileNameFilter({ include: [HEARTBEATS_TOPIC], exclude: config.topics.exclude })
+  return topic => isSelected(topic) || (isHeartbeatProbe(config, topic) && heartbeats(topic))
+}
+
 /**
  * What is wrong with a regular expression, or `undefined`. RE2's dialect on purpose: it matches in linear time, so no
  * pattern and no topic name can hang the worker; the price is that look-around and back-references do not exist.

@@ -79,7 +79,9 @@ export interface Config {
   readonly syncTopicConfigs: boolean
   readonly syncTopicAcls: boolean
   readonly syncGroupOffsets: boolean
+  /** 0: never. */
   readonly checkpointIntervalMs: number
+  /** 0: never. */
   readonly heartbeatIntervalMs: number
   readonly threads: number
   readonly http: { readonly host: string; readonly port: number }

@@ -34,7 +34,7 @@ export interface Variable<T> {
 }
 
 const longest = '24h'
-const interval = duration({ minimum: '100ms', maximum: longest })
+const interval = duration({ minimum: '100ms', maximum: longest, orNever: true })
 
 /** The variables that exist once. */
 export const FIXED = {
@@ -147,7 +147,9 @@ export const FIXED = {
   }),
   syncGroupOffsets: variable({
     name: 'FARLOG_SYNC_GROUP_OFFSETS',
-    doc: 'Translate the offsets of consumer groups to the destination.',
+    doc:
+      'Bring consumer groups along: commit their translated offsets at the destination, only forwards and only for groups ' +
+      'that nobody is at work in there. With `false` there are checkpoints only.',
     format: boolean,
     default: 'true'
   }),
@@ -165,13 +167,15 @@ export const FIXED = {
   }),
   checkpointInterval: variable({
     name: 'FARLOG_CHECKPOINT_INTERVAL',
-    doc: 'How often group offsets are translated; at least `100ms`.',
+    doc: 'How often the offsets of groups are translated and checkpoints written; at least `100ms`, or `0s` for never.',
     format: interval,
     default: '5s'
   }),
   heartbeatInterval: variable({
     name: 'FARLOG_HEARTBEAT_INTERVAL',
-    doc: 'How often a heartbeat is sent through each flow; at least `100ms`.',
+    doc:
+      'How often a heartbeat is sent through each flow, in the topic `heartbeats`, which is then mirrored unless ' +
+      '`FARLOG_TOPICS_EXCLUDE` names it, but not counted or shown as a partition; at least `100ms`, or `0s` for never.',
     format: interval,
     default: '1s'
   }),

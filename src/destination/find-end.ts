@@ -7,16 +7,11 @@
  * record nearly always lies right before the marker that the fence has just written.
  */
 import type { Cluster } from '../cluster/cluster.ts'
-import { assertNoError, ClusterError } from '../cluster/errors.ts'
-import { fetch } from '../cluster/fetch.ts'
+import { fetchBatches } from '../cluster/fetch-batches.ts'
 import { EARLIEST, LATEST, listOffset } from '../cluster/offsets.ts'
 import { batchesIn } from '../records/batch.ts'
+import type { OriginReader } from '../records/origin-reader.ts'
 import { RecordCursor } from '../records/record-cursor.ts'
-
-/** Reads the source offset from a record's encoded headers; -1 where the record is not of this source partition. */
-export interface OriginReader {
-  sourceOffset(bytes: Uint8Array, headersStart: number, headersEnd: number, headerCount: number): number
-}
 
 export interface DestinationPartition {
   readonly topic: string
@@ -33,8 +28,7 @@ const FIRST_WINDOW_OFFSETS = 4
 const WINDOW_GROWTH = 8
 /** Windows stop growing here: a fetch of about this many records is still one answer of moderate size. */
 const WINDOW_OFFSETS_MAX = 16_384
-const FETCH_BYTES_MAX = 4 * 1024 * 1024
-const PURPOSE = 'find-end'
+const FETCH = { purpose: 'find-end', maxBytes: 4 * 1024 * 1024, doing: 'reading the end of' }
 
 /**
  * Reads a partition backwards until a mirrored record of this source partition is met.
@@ -77,7 +71,7 @@ async function newestBetween(
   let position = start
   while (position < end) {
     signal.throwIfAborted()
-    const fetched = await fetchFrom(destination, partition, position)
+    const fetched = await fetchBatches(destination, partition, position, FETCH)
     try {
       const read = newestIn(fetched.records, origin, Math.max(position, start), end)
       newest = read.newest ?? newest
@@ -115,47 +109,4 @@ function newestIn(
     }
   }
   return { newest, nextOffset }
-}
-
-async function fetchFrom(
-  destination: Cluster,
-  { topic, partition }: DestinationPartition,
-  position: number
-): Promise<{ records: Buffer; release(): void }> {
-  const leader = destination.leaderOf(topic, partition)
-  const topicId = destination.topic(topic)?.topicId
-  if (leader === undefined || topicId === undefined) {
-    throw new ClusterError('LEADER_NOT_AVAILABLE', `${destination.alias}: ${topic}-${partition} has no leader`, true)
-  }
-  const connection = await destination.batchBroker(leader.nodeId, PURPOSE)
-  const response = await fetch(connection, {
-    maxWaitMs: 0,
-    minBytes: 0,
-    maxBytes: FETCH_BYTES_MAX,
-    readCommitted: false,
-    sessionId: 0,
-    sessionEpoch: -1,
-    partitions: [
-      {
-        topicId,
-        partition,
-        leaderEpoch: leader.leaderEpoch,
-        fetchOffset: position,
-        lastFetchedEpoch: -1,
-        maxBytes: FETCH_BYTES_MAX
-      }
-    ],
-    forgotten: []
-  })
-  const context = `${destination.alias}: reading the end of ${topic}-${partition}`
-  try {
-    assertNoError(response.errorCode, context)
-    const fetched = response.partitions[0]
-    if (fetched === undefined) throw new ClusterError('BAD_RESPONSE', `${context}: the answer leaves it out`, true)
-    assertNoError(fetched.errorCode, context)
-    return { records: fetched.records, release: response.release }
-  } catch (error) {
-    response.release()
-    throw error
-  }
 }

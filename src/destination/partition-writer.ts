@@ -13,6 +13,10 @@
  * the second one, already in flight, taken as the first, the retry would come out of order and the log would have a
  * hole where nobody looks for one. So until the leader has acknowledged something, and again after a silence in which
  * it may have forgotten (`producer.id.expiration.ms`), one batch goes alone.
+ *
+ * The age that counts there is that of a producer's newest records by their timestamps (ProducerStateManager.isProducerExpired), so
+ * while old records are copied a leader may forget at any time. Old batches therefore always go alone, and one whose outcome is not
+ * known is not sent again: the log decides.
  */
 import type { ProducerIdentity } from '../cluster/transactions.ts'
 import { BatchBuilder, type SealedBatch } from '../records/batch-builder.ts'
@@ -25,6 +29,8 @@ import { type ProduceOutcome, produceOutcome } from './produce-outcome.ts'
 const IN_FLIGHT_BATCHES_MAX = 5
 /** A leader forgets a producer only after far longer than this without a batch (a day, unless told otherwise). */
 const LEADER_REMEMBERS_MS = 600_000
+/** Records older than this may make it forget earlier: half of the broker's default, for clocks that differ. */
+const FORGETTABLE_AGE_MS = 12 * 3_600_000
 /** Sequence numbers count records modulo 2^31 (Kafka's DefaultRecordBatch.incrementSequence). */
 const SEQUENCE_MODULUS = 2 ** 31
 
@@ -74,6 +80,8 @@ interface PendingBatch {
   records: number
   /** When it was sent for the first time. */
   sentAtMs: number
+  /** Set once sealed: a leader that has it as a producer's newest may forget the producer at once. */
+  isForgettable: boolean
   firstSourceOffset: number
   /** Source offsets below this are settled once the batch is acknowledged. */
   nextSourceOffset: number
@@ -93,6 +101,8 @@ export interface PartitionWriterOptions {
   readonly listener: WriterListener
   /** A monotonic clock in milliseconds. */
   readonly nowMs?: () => number
+  /** The clock that records' timestamps are compared with. */
+  readonly wallClockMs?: () => number
 }
 
 export class PartitionWriter implements BatchSink {
@@ -110,11 +120,13 @@ export class PartitionWriter implements BatchSink {
   #inFlight = 0
   #hasFailed = false
   #nextSequence = 0
+  #isLastSentForgettable = false
   #isClosed = false
   #isFenced = false
   /** When the leader last acknowledged a batch. */
   #knownAtMs = Number.NEGATIVE_INFINITY
   readonly #nowMs: () => number
+  readonly #wallClockMs: () => number
 
   constructor(options: PartitionWriterOptions) {
     this.topic = options.topic
@@ -124,6 +136,7 @@ export class PartitionWriter implements BatchSink {
     this.#pool = options.pool
     this.#listener = options.listener
     this.#nowMs = options.nowMs ?? (() => performance.now())
+    this.#wallClockMs = options.wallClockMs ?? (() => Date.now())
   }
 
   /** Bytes held: in flight, waiting and open. */
@@ -144,7 +157,8 @@ export class PartitionWriter implements BatchSink {
   get canSend(): boolean {
     if (this.#isClosed || this.#hasFailed || this.#inFlight >= this.#inFlightMax) return false
     const next = this.#batches[this.#firstUnsent()]
-    return next !== undefined && (next.state === 'ready' || next.records + (next.builder?.recordCount ?? 0) > 0)
+    if (next === undefined || (next.state !== 'ready' && (next.builder?.recordCount ?? 0) === 0)) return false
+    return this.#inFlight === 0 || !this.#isForgettable(next)
   }
 
   /** About how many bytes `take` would give: 0 where it would give nothing. */
@@ -155,6 +169,7 @@ export class PartitionWriter implements BatchSink {
   }
 
   get #inFlightMax(): number {
+    if (this.#isLastSentForgettable) return 1
     return this.#nowMs() - this.#knownAtMs < LEADER_REMEMBERS_MS ? IN_FLIGHT_BATCHES_MAX : 1
   }
 
@@ -190,6 +205,7 @@ export class PartitionWriter implements BatchSink {
       return undefined
     }
     batch.state = 'sent'
+    this.#isLastSentForgettable = batch.isForgettable
     this.#inFlight++
     return batch as OutgoingBatch
   }
@@ -214,7 +230,7 @@ export class PartitionWriter implements BatchSink {
     if (outcome === 'acknowledged') {
       batch.state = 'acknowledged'
       if (baseOffset >= 0) batch.lastDestinationOffset = baseOffset + batch.records - 1
-      this.#knownAtMs = this.#nowMs()
+      this.#knownAtMs = batch.isForgettable ? Number.NEGATIVE_INFINITY : this.#nowMs()
       this.#listener.acknowledged({
         records: batch.records,
         bytes: batch.sealed!.bytes.length,
@@ -222,6 +238,9 @@ export class PartitionWriter implements BatchSink {
         timestampCounts: batch.timestampCounts
       })
       this.#dropAcknowledged()
+    } else if (outcome === 'retry' && batch.isForgettable) {
+      this.#giveUp(batch, 'resume', error, message)
+      return { retryDue: false }
     } else if (outcome === 'retry') {
       batch.state = 'failed'
       this.#hasFailed = true
@@ -279,6 +298,7 @@ export class PartitionWriter implements BatchSink {
       state: 'open',
       records: 0,
       sentAtMs: 0,
+      isForgettable: false,
       firstSourceOffset: -1,
       nextSourceOffset: -1,
       lastDestinationOffset: undefined,
@@ -304,6 +324,7 @@ export class PartitionWriter implements BatchSink {
     const builder = batch.builder!
     const records = builder.recordCount
     this.#closedBytes -= builder.length
+    batch.isForgettable = this.#isForgettable(batch)
     batch.sealed = builder.seal({ ...this.#identity, baseSequence: this.#nextSequence })
     this.#closedBytes += batch.sealed.bytes.length
     this.#nextSequence = (this.#nextSequence + records) % SEQUENCE_MODULUS
@@ -312,6 +333,10 @@ export class PartitionWriter implements BatchSink {
     batch.timestamps = builder.timestamps
     batch.timestampCounts = builder.timestampCounts
     batch.builder = undefined
+  }
+
+  #isForgettable({ builder, isForgettable }: PendingBatch): boolean {
+    return isForgettable || (builder !== undefined && this.#wallClockMs() - builder.maxTimestamp > FORGETTABLE_AGE_MS)
   }
 
   #firstUnsent(): number {

@@ -89,7 +89,11 @@ export class EventWriter {
         name: this.#topic,
         partitions: 1,
         replicationFactor: this.#replicationFactor,
-        configs: [{ name: 'cleanup.policy', value: 'delete' }]
+        configs: [
+          { name: 'cleanup.policy', value: 'delete' },
+          // A few records, and they are needed for as long as the copies are kept that they are about.
+          { name: 'retention.ms', value: '-1' }
+        ]
       })
       this.#isThere = true
     }

@@ -12,6 +12,7 @@ import { isMember } from '../cluster/group-state.ts'
 import { partitionKey, type TopicPartition } from '../cluster/offsets.ts'
 import { Backoff, pause } from '../cluster/retry.ts'
 import { TopicAdmin } from '../cluster/topic-admin.ts'
+import { HEARTBEATS_TOPIC, isHeartbeatProbe } from '../config/name-filter.ts'
 import type { ClusterConfig, Config, FlowConfig } from '../config/types.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import type { FlowStatus } from '../observe/status.ts'
@@ -19,6 +20,7 @@ import type { DataPlane, Released } from './data-plane.ts'
 import type { LogSink } from './flow-context.ts'
 import { FlowEvents } from './flow-events.ts'
 import { FlowLedger } from './flow-ledger.ts'
+import { FlowOffsets } from './flow-offsets.ts'
 import type { Assignment, FlowReport } from './messages.ts'
 import { fromCommit, toCommit } from './progress-metadata.ts'
 import { TopicCatalog } from './topic-catalog.ts'
@@ -55,6 +57,7 @@ export class FlowControl {
   readonly #catalog: TopicCatalog
   readonly #ledger: FlowLedger
   readonly #events: FlowEvents
+  readonly #offsets: FlowOffsets
   readonly #stopping = new AbortController()
   #member: GroupMember | undefined
   /**
@@ -62,7 +65,8 @@ export class FlowControl {
    * deletes a group's offsets together with the topic, and a topic made anew at the source would not be recognised.
    */
   #memory: GroupMember | undefined
-  #subscribed: string | undefined
+  #subscribedTopics: readonly string[] = []
+  #hasSubscribed = false
   #running: Promise<void> | undefined
   #committing: Promise<void> = Promise.resolve()
   /** What is still missing before this flow can mirror; `null` when nothing is. */
@@ -91,7 +95,7 @@ export class FlowControl {
       },
       this.#log
     )
-    this.#ledger = new FlowLedger(flow, options.metrics)
+    this.#ledger = new FlowLedger(flow, options.metrics, topic => isHeartbeatProbe(config, topic))
     this.#events = new FlowEvents({
       flow,
       destination: this.#destination,
@@ -101,6 +105,22 @@ export class FlowControl {
       metrics: options.metrics,
       log: this.#log
     })
+    this.#offsets = new FlowOffsets({
+      ...{ flow, config, clientId, log: this.#log },
+      ...{ source: this.#source, destination: this.#destination },
+      ...{ sourceAdmin: this.#sourceAdmin, destinationAdmin: this.#destinationAdmin },
+      isInCharge: () => this.#isInCharge,
+      destinationTopicOf: topic => this.#catalog.topics.get(topic)?.destinationTopic,
+      firstDestinationOffset: (partition, offset) => this.#events.restarts.firstDestinationOffset(partition, offset),
+      heartbeatsCopy: this.#catalog.destinationTopic(HEARTBEATS_TOPIC)
+    })
+  }
+
+  /** Owning the first partition is being in charge of what one worker does for all. */
+  get #isInCharge(): boolean {
+    const first = this.#subscribedTopics[0]
+    if (this.#member === undefined || this.#isCutOff) return false
+    return first === undefined || this.#ledger.owns({ topic: first, partition: 0 })
   }
 
   get notReadyReason(): string | null {
@@ -114,11 +134,22 @@ export class FlowControl {
     // Before the partitions are known, their sum would be a zero that looks like good news.
     const exposure =
       this.notReadyReason === null && !this.#isCutOff ? status.exposure : { records: null, seconds: null }
-    return { ...status, exposure, events: this.#events.recent }
+    return {
+      ...status,
+      exposure,
+      events: this.#events.recent,
+      groups: this.#offsets.groups(performance.now()),
+      heartbeatAgeSeconds: this.#offsets.heartbeatAgeSeconds
+    }
   }
 
   start(): void {
-    this.#running = Promise.all([this.#watchTopics(), this.#commitRegularly(), this.#followRequests()]).then(() => {})
+    this.#running = Promise.all([
+      this.#watchTopics(),
+      this.#commitRegularly(),
+      this.#followRequests(),
+      this.#offsets.run(this.#stopping.signal)
+    ]).then(() => {})
   }
 
   /** News from a data-plane thread. */
@@ -138,7 +169,7 @@ export class FlowControl {
       return isMember(this.#source, flow.groupId, config.groupProtocol, clientId)
     })
     await this.#memory?.close()
-    await this.#events.close()
+    await Promise.all([this.#events.close(), this.#offsets.close()])
     await Promise.all([
       this.#source.close(),
       this.#destination.close(),
@@ -177,8 +208,9 @@ export class FlowControl {
     for (const { destinationTopic, batchBytesMax } of this.#catalog.topics.values()) {
       this.#options.dataPlane.setBatchLimit(this.#options.index, destinationTopic, batchBytesMax)
     }
-    if (topics.join() === this.#subscribed) return
-    this.#subscribed = topics.join()
+    if (this.#hasSubscribed && topics.join() === this.#subscribedTopics.join()) return
+    this.#hasSubscribed = true
+    this.#subscribedTopics = topics
     this.#log('info', 'topics selected', { topics: topics.length })
     member.subscribe(topics)
     if (topics.length === 0) this.#isJoined = true

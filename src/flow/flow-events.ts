@@ -5,6 +5,7 @@ import { Backoff, pause } from '../cluster/retry.ts'
 import type { TopicAdmin } from '../cluster/topic-admin.ts'
 import type { FlowConfig } from '../config/types.ts'
 import { EventReader, EventWriter, type LoggedEvent } from '../events/event-log.ts'
+import { Restarts } from '../events/restarts.ts'
 import { eventStatus, type SourceEvent } from '../events/source-event.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import type { EventStatus } from '../observe/status.ts'
@@ -32,6 +33,8 @@ export interface FlowEventsOptions {
 /** The events of one flow: those of all workers, as the log at the destination has them. */
 export class FlowEvents {
   readonly requests = new ResumeRequests()
+  /** Where source offsets start over. */
+  readonly restarts: Restarts
   readonly #options: FlowEventsOptions
   readonly #reader: EventReader
   readonly #writer: EventWriter
@@ -47,6 +50,7 @@ export class FlowEvents {
   constructor(options: FlowEventsOptions) {
     this.#options = options
     const { flow, destination, admin, replicationFactor, clientId } = options
+    this.restarts = new Restarts(flow.destination.alias)
     this.#reader = new EventReader(destination, flow.source.alias)
     this.#writer = new EventWriter(destination, admin, flow.source.alias, replicationFactor, clientId)
   }
@@ -78,10 +82,10 @@ export class FlowEvents {
   tell(report: TroubleReport): void {
     const { flow, clientId, metrics, log } = this.#options
     const labels = { source: flow.source.alias, destination: flow.destination.alias }
-    const { topic, partition, topicId, action, detail, trouble } = report
+    const { topic, partition, topicId, action, detail, trouble, destinationOffset } = report
     const event: SourceEvent = {
       ...{ ...labels, topic, partition, topicId, action, detail, ...trouble },
-      ...{ destinationOffset: null, observer: clientId, observedAt: Date.now() }
+      ...{ destinationOffset, observer: clientId, observedAt: Date.now() }
     }
     metrics.countSourceEvent(labels, trouble.kind)
     if (this.#waiting >= WAITING_MAX) {
@@ -110,6 +114,7 @@ export class FlowEvents {
     const { event } = logged
     if (event.destination !== this.#options.flow.destination.alias) return
     this.requests.note(logged)
+    this.restarts.note(event)
     this.#newest.set(partitionKey(event), event)
     this.#recent = [...this.#recent, event].slice(-RECENT_MAX)
   }
@@ -139,6 +144,7 @@ function isSame(a: SourceEvent | undefined, b: SourceEvent): boolean {
     a.action === b.action &&
     a.topicId === b.topicId &&
     a.firstOffset === b.firstOffset &&
-    a.nextOffset === b.nextOffset
+    a.nextOffset === b.nextOffset &&
+    a.destinationOffset === b.destinationOffset
   )
 }

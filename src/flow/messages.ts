@@ -55,6 +55,8 @@ export interface TroubleReport extends PartitionKey {
   readonly topicId: string
   readonly action: 'HALTED' | 'CONTINUED'
   readonly trouble: SourceTrouble
+  /** Where it went on: copies of what follows stand at or behind this destination offset. `null` while it halts, or if unknown. */
+  readonly destinationOffset: number | null
   readonly detail: string
 }
 

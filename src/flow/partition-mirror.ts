@@ -292,7 +292,8 @@ export class PartitionMirror {
       const { kind, firstOffset, nextOffset } = passed.trouble
       if (kind === 'GAP') this.#counts.gapRecords += nextOffset - firstOffset
       this.#log('warn', `going on: ${passed.detail}`, { firstSourceOffset: firstOffset, nextSourceOffset: nextOffset })
-      this.#tellTrouble('CONTINUED', passed)
+      const { destinationOffset } = progress
+      this.#tellTrouble('CONTINUED', passed, destinationOffset === undefined ? null : destinationOffset + 1)
     }
     this.#setProgress(progress)
     return progress
@@ -318,17 +319,21 @@ export class PartitionMirror {
   #enterHalt(halt: Halt): void {
     if (this.#halt?.reason !== halt.reason) {
       this.#log('error', `halted: ${halt.detail}`, { reason: halt.reason })
-      this.#tellTrouble('HALTED', halt)
+      this.#tellTrouble('HALTED', halt, null)
     }
     this.#state = 'halted'
     this.#halt = halt
   }
 
-  #tellTrouble(action: TroubleReport['action'], { trouble, detail }: Halt): void {
+  #tellTrouble(
+    action: TroubleReport['action'],
+    { trouble, detail }: Halt,
+    destinationOffset: TroubleReport['destinationOffset']
+  ): void {
     if (trouble === undefined) return
     const { topic, partition } = this
     const topicId = this.#flow.source.topic(topic)?.topicId ?? ''
-    this.#flow.troubled({ topic, partition, topicId, action, trouble, detail })
+    this.#flow.troubled({ topic, partition, topicId, action, trouble, destinationOffset, detail })
   }
 
   #log(level: 'debug' | 'info' | 'warn' | 'error', message: string, fields: Record<string, unknown>): void {

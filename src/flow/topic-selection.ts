@@ -1,4 +1,4 @@
-import { compileNameFilter } from '../config/name-filter.ts'
+import { compileTopicFilter } from '../config/name-filter.ts'
 import type { Config } from '../config/types.ts'
 import { type ReplicationPolicy, replicationPolicy } from '../rewrite/replication-policy.ts'
 
@@ -15,7 +15,10 @@ export interface RefusedTopic {
   readonly reason: string
 }
 
-type SelectionConfig = Pick<Config, 'topics' | 'replicationPolicy' | 'replicationPolicySeparator'>
+type SelectionConfig = Pick<
+  Config,
+  'topics' | 'replicationPolicy' | 'replicationPolicySeparator' | 'heartbeatIntervalMs'
+>
 
 /** Which of a source's topics one flow mirrors. */
 export class TopicSelection {
@@ -25,7 +28,7 @@ export class TopicSelection {
   constructor(config: SelectionConfig, aliases: { readonly source: string; readonly destination: string }) {
     const { replicationPolicy: name, replicationPolicySeparator: separator } = config
     this.policy = replicationPolicy(name, aliases.source, aliases.destination, separator)
-    this.#isConfigured = compileNameFilter(config.topics)
+    this.#isConfigured = compileTopicFilter(config)
   }
 
   /** What is configured, divided into what is mirrored and what must not be. Topics that are not configured are in neither. */

@@ -84,6 +84,24 @@ export const METRICS = {
     help: 'Partitions that wait for a person, by reason.',
     labels: [...FLOW, 'reason']
   },
+  heartbeatAge: {
+    name: 'farlog_heartbeat_age_seconds',
+    type: 'gauge',
+    help: 'Since the newest heartbeat that crossed the flow was sent; only in the worker that looks for it.',
+    labels: FLOW
+  },
+  checkpointAge: {
+    name: 'farlog_checkpoint_age_seconds',
+    type: 'gauge',
+    help: 'Since the positions of the group were last translated and written; only in the worker that does it.',
+    labels: [...FLOW, 'group']
+  },
+  groupReprocessRecords: {
+    name: 'farlog_group_reprocess_records',
+    type: 'gauge',
+    help: 'Source records the group had gone past when its last checkpoint was written: read again after a failover right before it.',
+    labels: [...FLOW, 'group']
+  },
   replicationLatency: {
     name: 'farlog_replication_latency_seconds',
     type: 'histogram',

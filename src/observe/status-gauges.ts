@@ -1,6 +1,12 @@
 /** The gauges as they follow from what the worker knows about itself; what is unknown has no sample, never a 0. */
 import type { Labels, Sample } from './computed-metric.ts'
-import { type FlowStatus, PARTITION_STATES, type PartitionStatus, type WorkerStatus } from './status.ts'
+import {
+  type FlowStatus,
+  type GroupStatus,
+  PARTITION_STATES,
+  type PartitionStatus,
+  type WorkerStatus
+} from './status.ts'
 
 /** A flow with the labels of its samples, made once per scrape for all gauges. */
 export interface LabelledFlow {
@@ -16,7 +22,10 @@ export const STATUS_GAUGES = {
   partitionState: partitionStates,
   lossExposureRecords: flows => ofFlows(flows, ({ exposure }) => exposure.records),
   lossExposureSeconds: flows => ofFlows(flows, ({ exposure }) => exposure.seconds),
-  haltedPartitions
+  haltedPartitions,
+  heartbeatAge: flows => ofFlows(flows, ({ heartbeatAgeSeconds }) => heartbeatAgeSeconds),
+  checkpointAge: flows => ofGroups(flows, ({ checkpointAgeSeconds }) => checkpointAgeSeconds),
+  groupReprocessRecords: flows => ofGroups(flows, ({ reprocessRecords }) => reprocessRecords)
 } as const satisfies Record<string, (flows: readonly LabelledFlow[]) => Iterable<Sample>>
 
 /** What the gauges are computed from. */
@@ -47,6 +56,12 @@ function* ofFlows(flows: readonly LabelledFlow[], pick: (flow: FlowStatus) => nu
   for (const { flow, labels } of flows) {
     const value = pick(flow)
     if (value !== null) yield { labels, value }
+  }
+}
+
+function* ofGroups(flows: readonly LabelledFlow[], pick: (group: GroupStatus) => number): Iterable<Sample> {
+  for (const { flow, labels } of flows) {
+    for (const group of flow.groups) yield { labels, ownLabels: { group: group.group }, value: pick(group) }
   }
 }
 

@@ -36,6 +36,15 @@ export interface EventStatus {
   readonly detail: string
 }
 
+/** A consumer group whose positions this worker translates. */
+export interface GroupStatus {
+  readonly group: string
+  /** Since its positions were last translated and written. */
+  readonly checkpointAgeSeconds: number
+  /** Source records it would have read again after a failover right before its last checkpoint. */
+  readonly reprocessRecords: number
+}
+
 export interface FlowStatus {
   readonly source: string
   readonly destination: string
@@ -45,6 +54,10 @@ export interface FlowStatus {
   readonly exposure: { readonly records: number | null; readonly seconds: number | null }
   /** What happened to source partitions lately, the newest first. */
   readonly events: readonly EventStatus[]
+  /** Only in the worker that looks after groups and heartbeats for the whole flow; empty in the others. */
+  readonly groups: readonly GroupStatus[]
+  /** Since the newest heartbeat that arrived at the destination was sent; `null` in the other workers, and while none has arrived. */
+  readonly heartbeatAgeSeconds: number | null
   /** Acknowledged by the destination over the last seconds. */
   readonly rates: { readonly recordsPerSecond: number; readonly bytesPerSecond: number }
 }

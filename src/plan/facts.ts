@@ -2,7 +2,7 @@
 import type { AclBinding, AclOperation } from '../cluster/acl.ts'
 import { Cluster } from '../cluster/cluster.ts'
 import { ClusterError } from '../cluster/errors.ts'
-import { listGroups } from '../cluster/group-state.ts'
+import { listGroups } from '../cluster/group-list.ts'
 import {
   clusterOperations,
   mayReadGroup,
@@ -12,7 +12,7 @@ import {
   topicOperations
 } from '../cluster/permissions.ts'
 import { type ConfigChange, TopicAdmin, type TopicConfig } from '../cluster/topic-admin.ts'
-import { compileNameFilter } from '../config/name-filter.ts'
+import { compileNameFilter, compileTopicFilter, HEARTBEATS_TOPIC } from '../config/name-filter.ts'
 import type { Config, FlowConfig } from '../config/types.ts'
 import { missingAcls } from '../destination/acl-rules.ts'
 import { configChanges, copiedConfigs } from '../destination/config-rules.ts'
@@ -20,6 +20,8 @@ import { transactionalId } from '../destination/fence.ts'
 import type { KeptTopic } from '../destination/kept-topic.ts'
 import { eventTopic } from '../events/source-event.ts'
 import { type RefusedTopic, TopicSelection } from '../flow/topic-selection.ts'
+import { isConsumerGroup } from '../offsets/checkpointer.ts'
+import { checkpointsTopic, offsetSyncsTopic } from '../offsets/mm2-format.ts'
 
 /** A value, or why the cluster does not tell it. */
 export type Told<Value> = Value | ClusterError
@@ -60,10 +62,25 @@ export interface FlowFacts {
   readonly absent: ReadonlyMap<string, ClusterError>
   /** ACLs that would be created; `undefined` when ACLs are not copied. */
   readonly missingAcls: Told<readonly AclBinding[]> | undefined
-  /** The topic of farlog's own that workers write events to, and what they would need to and may not do with it. */
-  readonly eventLog: { readonly topic: string; readonly lacking: readonly AclOperation[] }
+  readonly ownTopics: readonly OwnTopicFacts[]
   /** Consumer groups whose offsets would be translated; `undefined` when none are. */
-  readonly groups: readonly string[] | undefined
+  readonly groups: readonly GroupFacts[] | undefined
+}
+
+/** A topic of farlog's own that workers write to. */
+export interface OwnTopicFacts {
+  /** Of its cluster. */
+  readonly alias: string
+  readonly topic: string
+  /** What workers need to do with it and may not. */
+  readonly lacking: readonly AclOperation[]
+  /** What is not done without. */
+  readonly consequence: string
+}
+
+export interface GroupFacts {
+  readonly groupId: string
+  readonly mayReadAtDestination: boolean
 }
 
 /** Source and destination are one and the same: there is nothing more to be asked. */
@@ -102,8 +119,8 @@ export async function readFacts(config: Config, flow: FlowConfig): Promise<FlowF
     refused,
     absent: await readAbsent(config, source),
     missingAcls: config.syncTopicAcls ? await readMissingAcls(sourceAdmin, destinationAdmin, pairs) : undefined,
-    eventLog: await readEventLog(destination, eventTopic(source.alias)),
-    groups: config.syncGroupOffsets ? (await listGroups(source)).filter(compileNameFilter(config.groups)) : undefined
+    ownTopics: await readOwnTopics(config, source, destination),
+    groups: config.syncGroupOffsets ? await readGroups(config, flow, source, destination) : undefined
   }
 }
 
@@ -142,14 +159,66 @@ async function readMissingAcls(
   }
 }
 
-async function readEventLog(destination: Cluster, topic: string): Promise<FlowFacts['eventLog']> {
-  const told = (await topicOperations(destination, [topic])).get(topic)
-  if (told !== undefined && !(told instanceof ClusterError)) {
-    return { topic, lacking: (['WRITE', 'READ'] as const).filter(operation => !told.has(operation)) }
-  }
+async function readGroups(
+  config: Config,
+  { groupId: ownGroup }: FlowConfig,
+  source: Cluster,
+  destination: Cluster
+): Promise<GroupFacts[]> {
+  const isSelected = compileNameFilter(config.groups)
+  const groups = (await listGroups(source)).filter(isConsumerGroup).map(({ groupId }) => groupId)
+  const selected = groups.filter(groupId => groupId !== ownGroup && isSelected(groupId)).sort()
+  return together(selected, async groupId => ({
+    groupId,
+    mayReadAtDestination: await mayReadGroup(destination, groupId)
+  }))
+}
+
+async function readOwnTopics(config: Config, source: Cluster, destination: Cluster): Promise<OwnTopicFacts[]> {
+  const { replicationPolicySeparator: separator, syncGroupOffsets } = config
+  const checkpoints = [checkpointsTopic(source.alias, separator), offsetSyncsTopic(source.alias, separator)]
+  const isProbed = config.heartbeatIntervalMs > 0 && compileTopicFilter(config)(HEARTBEATS_TOPIC)
+  const wanted: [Cluster, string, AclOperation[], string][] = [
+    [
+      destination,
+      eventTopic(source.alias),
+      ['WRITE', 'READ'],
+      'events of the source are not written down, and farlog resume is not heard'
+    ],
+    ...(syncGroupOffsets ? checkpoints : []).map((topic): [Cluster, string, AclOperation[], string] => [
+      destination,
+      topic,
+      ['WRITE'],
+      'the offsets of groups are not written down for MirrorMaker 2’s tools'
+    ]),
+    ...(isProbed
+      ? [[source, HEARTBEATS_TOPIC, ['WRITE'], 'there are no heartbeats'] as [Cluster, string, AclOperation[], string]]
+      : [])
+  ]
+  return together(wanted, async ([cluster, topic, needed, consequence]) => ({
+    alias: cluster.alias,
+    topic,
+    lacking: await lackingOf(cluster, topic, needed),
+    consequence
+  }))
+}
+
+/** Of what is needed of a topic, or to make it where it is not there. */
+async function lackingOf(cluster: Cluster, topic: string, needed: readonly AclOperation[]): Promise<AclOperation[]> {
+  const told = (await topicOperations(cluster, [topic])).get(topic)
+  if (told !== undefined && !(told instanceof ClusterError)) return needed.filter(operation => !told.has(operation))
   const wanted = { name: topic, partitions: 1, replicationFactor: undefined, configs: [] }
-  const refusal = (await refusedCreations(destination, [wanted])).get(topic)
-  return { topic, lacking: refusal?.code === 'TOPIC_AUTHORIZATION_FAILED' ? ['CREATE'] : [] }
+  const refusal = (await refusedCreations(cluster, [wanted])).get(topic)
+  return refusal?.code === 'TOPIC_AUTHORIZATION_FAILED' ? ['CREATE', ...needed] : []
+}
+
+/** Asks of each, so many at a time. */
+async function together<Item, Answer>(items: readonly Item[], ask: (item: Item) => Promise<Answer>): Promise<Answer[]> {
+  const answers: Answer[] = []
+  for (let from = 0; from < items.length; from += QUESTIONS_TOGETHER) {
+    answers.push(...(await Promise.all(items.slice(from, from + QUESTIONS_TOGETHER).map(ask))))
+  }
+  return answers
 }
 
 /** Asks both clusters about pairs of topics. */
@@ -246,17 +315,11 @@ class PairAsker {
     pairs: readonly KeptTopic[]
   ): Promise<Map<string, { readonly withId: boolean; readonly toTopic: boolean }>> {
     const { source, destination } = this.#clusters
-    const answers = new Map<string, { readonly withId: boolean; readonly toTopic: boolean }>()
-    if (this.#config.delivery !== 'exactly-once') return answers
-    for (let from = 0; from < pairs.length; from += QUESTIONS_TOGETHER) {
-      const asked = pairs
-        .slice(from, from + QUESTIONS_TOGETHER)
-        .map(async ({ topic, destinationTopic, partitions }) => {
-          const id = transactionalId(source.alias, destination.alias, topic, partitions)
-          answers.set(topic, await mayWriteInTransaction(destination, id, destinationTopic))
-        })
-      await Promise.all(asked)
-    }
-    return answers
+    if (this.#config.delivery !== 'exactly-once') return new Map()
+    const answers = await together(pairs, async ({ topic, destinationTopic, partitions }) => {
+      const id = transactionalId(source.alias, destination.alias, topic, partitions)
+      return [topic, await mayWriteInTransaction(destination, id, destinationTopic)] as const
+    })
+    return new Map(answers)
   }
 }

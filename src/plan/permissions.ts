@@ -61,9 +61,13 @@ export function permissionNotes(config: PermissionConfig, facts: FlowFacts): str
   if (!isUnrestricted(source)) {
     notes.push(`${source.alias} tells only of topics and groups that may be described: others are left out silently`)
   }
-  for (const operation of facts.eventLog.lacking) {
-    const acl = missingTopicAcl(operation, facts.eventLog.topic, destination.alias)
-    notes.push(`${acl}: events of the source are not written down, and farlog resume is not heard`)
+  for (const { alias, topic, lacking, consequence } of facts.ownTopics) {
+    notes.push(...lacking.map(operation => `${missingTopicAcl(operation, topic, alias)}: ${consequence}`))
+  }
+  const unread = (facts.groups ?? []).filter(({ mayReadAtDestination }) => !mayReadAtDestination)
+  if (unread.length > 0) {
+    const names = listed(unread.map(({ groupId }) => groupId))
+    notes.push(`${destination.alias} does not grant READ on the groups ${names}: their offsets are not brought there`)
   }
   return notes
 }

@@ -29,7 +29,7 @@ export function planFlow(config: PlanConfig, flow: FlowConfig, facts: FlowFacts)
     notes: [...topicNotes(facts), ...permissionNotes(config, facts)],
     topics: facts.pairs.map(pair => plannedTopic(facts, pair, held.has(pair.topic))),
     leftOut: facts.refused.map(({ topic, reason }) => ({ topic, reason })),
-    groups: facts.groups ?? null
+    groups: facts.groups?.map(({ groupId }) => groupId) ?? null
   }
 }
 

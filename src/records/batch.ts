@@ -133,6 +133,10 @@ export class BatchView {
     return int64At(this.words, this.start + OFFSET_PRODUCER_ID)
   }
 
+  get producerEpoch(): number {
+    return this.words.getInt16(this.start + OFFSET_PRODUCER_EPOCH)
+  }
+
   get recordCount(): number {
     return this.words.getInt32(this.start + OFFSET_RECORD_COUNT)
   }

@@ -11,7 +11,7 @@ import { Cluster } from '../cluster/cluster.ts'
 import { ClusterError } from '../cluster/errors.ts'
 import { type GroupState, readGroup } from '../cluster/group-state.ts'
 import { partitionKey } from '../cluster/offsets.ts'
-import type { ClusterConfig, Config, FlowConfig } from '../config/types.ts'
+import type { Config, FlowConfig } from '../config/types.ts'
 import type { DestinationEnd } from '../destination/find-end.ts'
 import { EventReader } from '../events/event-log.ts'
 import { eventStatus, type SourceEvent } from '../events/source-event.ts'
@@ -19,6 +19,7 @@ import type { Progress } from '../flow/messages.ts'
 import type { EventStatus } from '../observe/status.ts'
 import { ClosingRate } from './closing-rate.ts'
 import { concurrently } from './concurrently.ts'
+import { readMetadata } from './first-answer.ts'
 import { type Judgement, judge, type PartitionFacts, type SourceFacts } from './judge.ts'
 import type { Asked } from './leaders.ts'
 import { type DestinationFacts, Look } from './look.ts'
@@ -36,8 +37,6 @@ export interface FlowObserverOptions {
 }
 
 const CLIENT_ID = 'farlog-status'
-/** For the first answer of a cluster: a person waits. */
-const FIRST_ANSWER_TIMEOUT_MS = 10_000
 /** Asked together, one request for each leader. */
 const PARTITIONS_TOGETHER = 256
 /** Of what is there already; most of it may be other flows'. */
@@ -274,29 +273,6 @@ export class FlowObserver implements AsyncDisposable {
 interface Sides {
   readonly source: Asked<SourceFacts>
   readonly destination: Asked<DestinationFacts>
-}
-
-/** `undefined` when the cluster answered. A wrong address should not look like long work. */
-async function readMetadata(cluster: Cluster): Promise<Problem | undefined> {
-  const late = Promise.withResolvers<'late'>()
-  const timer = setTimeout(() => late.resolve('late'), FIRST_ANSWER_TIMEOUT_MS)
-  try {
-    const refreshing = cluster.refresh()
-    refreshing.catch(() => {})
-    if ((await Promise.race([refreshing, late.promise])) !== 'late') return undefined
-    const reason = `no answer within ${FIRST_ANSWER_TIMEOUT_MS / 1000} s`
-    return { cluster: cluster.alias, code: 'TIMED_OUT', message: cannotBeReached(cluster.config, reason) }
-  } catch (error) {
-    if (!(error instanceof ClusterError)) throw error
-    return { cluster: cluster.alias, code: error.code, message: cannotBeReached(cluster.config, error.message) }
-  } finally {
-    clearTimeout(timer)
-  }
-}
-
-function cannotBeReached({ alias, bootstrapServers }: ClusterConfig, reason: string): string {
-  const servers = bootstrapServers.map(({ host, port }) => `${host}:${port}`).join(',')
-  return `${alias} (${servers}) cannot be reached: ${reason}`
 }
 
 /** Idle partitions, most of them, need no reading: their progress was committed long ago. */

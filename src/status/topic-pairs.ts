@@ -1,5 +1,5 @@
 import type { TopicMetadata } from '../cluster/cluster.ts'
-import { compileNameFilter } from '../config/name-filter.ts'
+import { compileNameFilter, isHeartbeatProbe } from '../config/name-filter.ts'
 import type { Config, FlowConfig } from '../config/types.ts'
 import { type ReplicationPolicy, replicationPolicy } from '../rewrite/replication-policy.ts'
 
@@ -24,7 +24,11 @@ export class TopicPairs {
     this.#prefix = config.replicationPolicy === 'identity' ? '' : `${source.alias}${separator}`
     const isConfigured = compileNameFilter(config.topics)
     const isAskedFor = only === undefined ? () => true : compileNameFilter({ include: only, exclude: [] })
-    this.#isSelected = topic => isConfigured(topic) && isAskedFor(topic) && this.#policy.refusal(topic) === null
+    this.#isSelected = topic =>
+      !isHeartbeatProbe(config, topic) &&
+      isConfigured(topic) &&
+      isAskedFor(topic) &&
+      this.#policy.refusal(topic) === null
   }
 
   /** The partitions to be mirrored, from what the source holds. */
@@ -32,6 +36,12 @@ export class TopicPairs {
     return [...topics]
       .filter(({ name }) => this.#isSelected(name))
       .flatMap(({ name, partitions }) => pairs(name, this.#policy.destinationTopic(name), partitions.length))
+  }
+
+  /** Where a source partition is copied to, whether it is there or not; `undefined` where its topic is not mirrored. */
+  pairOf(topic: string, partition: number): PartitionPair | undefined {
+    if (!this.#isSelected(topic)) return undefined
+    return { topic, partition, destinationTopic: this.#policy.destinationTopic(topic) }
   }
 
   /** The partitions that seem to be mirrored, from what the destination holds: all there is when the source is gone. */

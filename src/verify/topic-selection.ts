@@ -30,7 +30,9 @@ export function selectTopics(
     .sort()
     .map(topic => ({
       topic,
-      destinationTopic: replicationPolicy === 'identity' ? topic : `${aliases.source}${separator}${topic}`
+      // Heartbeats keep the alias before their name under any policy.
+      destinationTopic:
+        replicationPolicy === 'identity' && topic !== 'heartbeats' ? topic : `${aliases.source}${separator}${topic}`
     }))
 }
 

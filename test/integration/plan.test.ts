@@ -9,6 +9,8 @@ import type { KafkaCluster } from '../support/kafka-cluster.ts'
 
 const USER = 'farlog'
 const PASSWORD = 'password'
+/** Or their topic would be one more in each plan. */
+const NO_HEARTBEATS = { FARLOG_HEARTBEAT_INTERVAL: '0s' }
 
 describe('farlog plan', function () {
   this.timeout(180_000)
@@ -46,7 +48,7 @@ describe('farlog plan', function () {
   it('has nothing to do once all is mirrored, and shows what has changed since', async () => {
     await bed.eastAdmin.createTopic('done', 1, { 'segment.bytes': '1048576', 'retention.ms': '3600000' })
     await bed.write('done', 0, 10)
-    const worker = await bed.startWorker('done')
+    const worker = await bed.startWorker('done', NO_HEARTBEATS)
     await caughtUp(worker, bed.eastAdmin, 'done')
     await bed.killWorkers()
     await unchanged(async () => {
@@ -203,13 +205,38 @@ describe('farlog plan', function () {
     it('needs no worker to come to grief: what it calls complete is enough for one', async () => {
       await bed.write('strict', 0, 10)
       await bed.eastAdmin.allow(group(['READ']))
-      const worker = await bed.startWorker('strict', { ...asUser(), FARLOG_GROUP_ID: 'test-plan' })
+      const worker = await bed.startWorker('strict', {
+        ...{ ...asUser(), ...NO_HEARTBEATS },
+        ...{ FARLOG_GROUP_ID: 'test-plan', FARLOG_SYNC_GROUP_OFFSETS: 'false' }
+      })
       await caughtUp(worker, bed.eastAdmin, 'strict', { partitions: 2 })
       assert.equal(await bed.assertSame('strict'), 10)
       assert.deepEqual(
         worker.logs.filter(({ error }) => /AUTHORIZATION|missing ACL/.test(String(error))),
         []
       )
+    })
+
+    it('only notes what is missing for topics of its own and for groups', async () => {
+      const env = { ...asUser(), FARLOG_HEARTBEAT_INTERVAL: '1s', FARLOG_GROUPS_EXCLUDE: '' }
+      await bed.eastAdmin.allow({ user: USER, resource: 'GROUP', name: 'test-done', operations: ['DESCRIBE'] })
+      const { flow, exitCode } = await planned('strict', env)
+      assert.equal(exitCode, 0)
+      const acls = flow.notes
+        .filter(note => note.startsWith('missing ACL'))
+        .map(note => note.replace(/^.*?: (.*): .*/, '$1'))
+      assert.deepEqual(acls.toSorted(), [
+        'CREATE on topic east.checkpoints.internal',
+        'CREATE on topic farlog.events.east.internal',
+        'CREATE on topic heartbeats',
+        'CREATE on topic mm2-offset-syncs.east.internal',
+        'READ on topic farlog.events.east.internal',
+        'WRITE on topic east.checkpoints.internal',
+        'WRITE on topic farlog.events.east.internal',
+        'WRITE on topic heartbeats',
+        'WRITE on topic mm2-offset-syncs.east.internal'
+      ])
+      assert.match(flow.notes.join('\n'), /west does not grant READ on the groups test-done/)
     })
 
     it('names what the copying of ACLs needs of the clusters themselves', async () => {
@@ -261,6 +288,7 @@ describe('farlog plan', function () {
       FARLOG_WEST_BOOTSTRAP_SERVERS: bed.west.bootstrap,
       FARLOG_TOPICS: topics,
       FARLOG_GROUP_ID: 'test-plan',
+      ...NO_HEARTBEATS,
       ...env
     })
     assert.equal(result.stderr, '')

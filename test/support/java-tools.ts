@@ -6,7 +6,7 @@ import { runToEnd } from './run-to-end.ts'
 
 /** The command that runs one of the tools in `test/support/java` with `name=value` arguments. */
 export async function javaTool(
-  mainClass: 'Produce' | 'Digest',
+  mainClass: 'Produce' | 'Digest' | 'Mm2Reader',
   args: Readonly<Record<string, string | number | boolean | undefined>>
 ): Promise<string[]> {
   const given = Object.entries(args).filter(([, value]) => value !== undefined)

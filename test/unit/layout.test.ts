@@ -9,6 +9,7 @@ const BELOW_FLOW = [
   'source',
   'rewrite',
   'destination',
+  'offsets',
   'verify',
   'lag',
   'records',
@@ -27,13 +28,15 @@ const BELOW = {
   rewrite: ['records'],
   source: ['cluster', 'config', 'observe', 'records'],
   destination: ['cluster', 'config', 'observe', 'records'],
+  offsets: ['cluster', 'config', 'observe', 'records'],
   verify: ['cluster', 'config'],
   events: ['cluster', 'config', 'observe'],
   flow: BELOW_FLOW,
   terminal: [],
-  plan: ['flow', 'destination', 'rewrite', 'events', 'cluster', 'config', 'terminal'],
+  plan: ['flow', 'destination', 'offsets', 'rewrite', 'events', 'cluster', 'config', 'terminal'],
   status: ['flow', 'terminal', ...BELOW_FLOW],
-  cli: ['status', 'plan', 'terminal', 'flow', ...BELOW_FLOW]
+  import: ['status', 'terminal', 'flow', ...BELOW_FLOW],
+  cli: ['import', 'status', 'plan', 'terminal', 'flow', ...BELOW_FLOW]
 } as const satisfies Record<string, readonly string[]>
 
 /** Kafka clients: what they are like is nobody's business outside of `src/cluster`. */

@@ -158,6 +158,7 @@ function writerOf(topic: string, partition: number, pool: BufferPool): Partition
     identity: { producerId: partition, producerEpoch: 0 },
     batchBytesMax: MIB + 61,
     pool,
+    wallClockMs: () => 0,
     listener: {
       progressed: () => {},
       acknowledged: () => {},

@@ -96,6 +96,33 @@ describe('PartitionWriter against a leader', () => {
   })
 })
 
+describe('PartitionWriter, of records so old that a leader forgets whom they came from,', () => {
+  it('leaves each record in the log exactly once and in order, whenever that happens (fenced)', () => {
+    const ofAnyAge = fc.oneof(
+      { weight: 16, arbitrary: aStep },
+      {
+        weight: 4,
+        arbitrary: fc.record({
+          kind: fc.constant('append' as const),
+          records: fc.integer({ min: 1, max: 8 }),
+          hole: fc.nat({ max: 2 }),
+          isOld: fc.constant(true)
+        })
+      },
+      { weight: 4, arbitrary: fc.constant<Step>({ kind: 'leader-forgets' }) }
+    )
+    fc.assert(
+      fc.property(fc.array(ofAnyAge, { minLength: 1, maxLength: 120, size: 'max' }), all => {
+        const world = new WriterWorld({ fenced: true })
+        for (const step of all) world.take(step)
+        world.settle()
+        assert.deepEqual(world.leader.log, world.handedOver)
+      }),
+      { numRuns: 1_000 }
+    )
+  })
+})
+
 describe('PartitionWriter', () => {
   it('counts records on from 2^31 - 1 to 0, also within a batch', () => {
     const writer = aWriter()
@@ -207,6 +234,7 @@ function aWriter(pool = new BufferPool(0), listener: Partial<WriterListener> = {
     batchBytesMax: 61 + RECORD_BYTES,
     pool,
     nowMs: () => 0,
+    wallClockMs: () => 0,
     listener: { progressed: () => {}, acknowledged: () => {}, fenced: () => {}, failed: () => {}, ...listener }
   })
 }

@@ -5,7 +5,8 @@ import { TopicSelection } from '../../../src/flow/topic-selection.ts'
 const CONFIG = {
   topics: { include: ['.*'], exclude: ['secret'] },
   replicationPolicy: 'default',
-  replicationPolicySeparator: '.'
+  replicationPolicySeparator: '.',
+  heartbeatIntervalMs: 0
 } as const
 const ALIASES = { source: 'east', destination: 'west' }
 
@@ -37,6 +38,6 @@ describe('which topics are mirrored', () => {
   })
 })
 
-function divide(topics: readonly string[], config: Partial<Config> = {}) {
+function divide(topics: readonly string[], config: Partial<Pick<Config, 'replicationPolicy'>> = {}) {
   return new TopicSelection({ ...CONFIG, ...config }, ALIASES).divide(topics)
 }

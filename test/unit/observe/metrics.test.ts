@@ -76,7 +76,13 @@ describe('metrics', () => {
     metrics.countWatchdogStep(FLOW, 'reconnect')
     metrics.addLatencies(FLOW, new Uint32Array(LATENCY_BUCKET_COUNT), 0)
     harness.status = workerStatus({
-      flows: [flowStatus({ partitions: [partitionStatus({ state: 'halted', reason: 'gap' })] })]
+      flows: [
+        flowStatus({
+          partitions: [partitionStatus({ state: 'halted', reason: 'gap' })],
+          groups: [{ group: 'billing', checkpointAgeSeconds: 2, reprocessRecords: 7 }],
+          heartbeatAgeSeconds: 0.4
+        })
+      ]
     })
     const names = [...(await harness.scrape()).keys()]
     for (const { name, type, labels } of Object.values(METRICS)) {

@@ -101,6 +101,17 @@ describe('the page', () => {
     )
   })
 
+  it('shows consumer groups and the heartbeat where the worker looks after them', async () => {
+    const groups = [{ group: 'billing', checkpointAgeSeconds: 2, reprocessRecords: 7 }]
+    const { flows } = await render(() => workerStatus({ flows: [flowStatus({ groups, heartbeatAgeSeconds: 0.4 })] }))
+    assert.ok(flows.all('p').some(({ textContent }) => textContent === 'last heartbeat 400 ms ago'))
+    const cells = flows.all('tr').at(-1)!.all('td')
+    assert.deepEqual(
+      cells.map(({ textContent }) => textContent),
+      ['billing', '2.0 s ago', '7 records']
+    )
+  })
+
   it('limits the table and says how many it leaves out', async () => {
     const partitions = Array.from({ length: 1_000 }, (_, partition) => partitionStatus({ partition }))
     const { flows } = await render(() => workerStatus({ flows: [flowStatus({ partitions })] }))

@@ -26,6 +26,8 @@ export function flowStatus(changes: Partial<FlowStatus> = {}): FlowStatus {
     partitions: [partitionStatus()],
     exposure: { records: 10, seconds: 1.5 },
     events: [],
+    groups: [],
+    heartbeatAgeSeconds: null,
     rates: { recordsPerSecond: 1_000, bytesPerSecond: 1_048_576 },
     ...changes
   }

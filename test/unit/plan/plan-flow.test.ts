@@ -199,11 +199,19 @@ describe('the ACLs that a plan misses', () => {
     assert.match(off.notes.join(), /no ACLs are copied/)
   })
 
-  it('are noted of the event log, which is no reason not to mirror', () => {
-    const eventLog = { topic: 'farlog.events.east.internal', lacking: ['CREATE'] } as const
-    const { blockers, notes } = plan({ eventLog })
+  it('are noted of topics of its own and of groups, which are no reason not to mirror', () => {
+    const ownTopic = { alias: 'west', topic: 'farlog.events.east.internal', lacking: ['CREATE'] } as const
+    const groups = [
+      { groupId: 'billing', mayReadAtDestination: false },
+      { groupId: 'audit', mayReadAtDestination: true }
+    ]
+    const { blockers, notes, groups: shown } = plan({ ownTopics: [{ ...ownTopic, consequence: 'no events' }], groups })
     assert.deepEqual(blockers, [])
-    assert.match(notes.join(), /^missing ACL at west: CREATE on topic farlog\.events\.east\.internal: /)
+    assert.deepEqual(notes, [
+      'missing ACL at west: CREATE on topic farlog.events.east.internal: no events',
+      'west does not grant READ on the groups billing: their offsets are not brought there'
+    ])
+    assert.deepEqual(shown, ['billing', 'audit'])
   })
 
   it('can’t all be found out of topics that are not there, which is said where there are ACLs', () => {

@@ -26,7 +26,7 @@ export function flowFacts({ pairs = [pair()], ...rest }: Partial<FlowFacts> = {}
     refused: [],
     absent: new Map(),
     missingAcls: undefined,
-    eventLog: { topic: 'farlog.events.east.internal', lacking: [] },
+    ownTopics: [],
     groups: [],
     ...rest
   }

@@ -10,14 +10,17 @@ export interface LoggedBatch {
 }
 
 export const DESTINATION = { topic: 'east.orders', partition: 3 }
-const TOPIC_ID = '00112233445566778899aabbccddeeff'
 
 /** One partition of a destination cluster: answers ListOffsets and Fetch from a log. */
 export class FakeDestination {
-  readonly #log: readonly LoggedBatch[]
-  readonly #logStart: number
-  readonly #logEnd: number
+  #log: readonly LoggedBatch[]
+  #logStart: number
+  #logEnd: number
   readonly #answerBytes: number
+  /** Another one when the topic was made anew. */
+  topicId = '00112233445566778899aabbccddeeff'
+  /** What Fetch says of it; the log's end unless set. */
+  highWatermark: number | undefined
   /** What was fetched and is not given back. */
   held = 0
   fetches = 0
@@ -33,12 +36,19 @@ export class FakeDestination {
     this.#answerBytes = answerBytes
   }
 
+  /** Time has passed: the log has grown, and retention has taken what was before its start. */
+  becomes(log: readonly LoggedBatch[], logStart: number, logEnd: number): void {
+    this.#log = log.filter(({ lastOffset }) => lastOffset >= logStart)
+    this.#logStart = logStart
+    this.#logEnd = logEnd
+  }
+
   /** What of a Cluster finding the end needs. */
   get cluster(): Cluster {
     const leader = { nodeId: 1, leaderEpoch: 5 }
     const fake = {
       alias: 'west',
-      topic: (name: string) => (name === DESTINATION.topic ? { topicId: TOPIC_ID } : undefined),
+      topic: (name: string) => (name === DESTINATION.topic ? { topicId: this.topicId } : undefined),
       leaderOf: () => leader,
       broker: async () => ({ call: async (...args: unknown[]) => this.#listOffsets(args[3] as ListedTopic[]) }),
       batchBroker: async () => ({ request: async (_api: unknown, [body]: Buffer[]) => this.#fetch(body!) })
@@ -58,12 +68,20 @@ export class FakeDestination {
     // Behind the request's fixed fields: one topic, its id, one partition, its number and leader epoch.
     const fetchOffset = Number(body.readBigInt64BE(25 + 1 + 16 + 1 + 8))
     assert.ok(fetchOffset >= this.#logStart, 'nothing below the log’s start is asked for')
-    const batches = this.#log.filter(({ lastOffset }) => lastOffset >= fetchOffset).map(({ bytes }) => bytes)
-    const records = Buffer.concat(batches).subarray(0, Math.max(this.#answerBytes, batches[0]?.length ?? 0))
+    const maxBytes = Math.min(body.readInt32BE(12), this.#answerBytes)
+    const first = this.#log.findIndex(({ lastOffset }) => lastOffset >= fetchOffset)
+    const batches: Buffer[] = []
+    let bytes = 0
+    for (let at = first; at >= 0 && at < this.#log.length && bytes < maxBytes; at++) {
+      batches.push(this.#log[at]!.bytes)
+      bytes += this.#log[at]!.bytes.length
+    }
+    const records = Buffer.concat(batches).subarray(0, Math.max(maxBytes, batches[0]?.length ?? 0))
+    const answered = { partition: DESTINATION.partition, highWatermark: this.highWatermark ?? this.#logEnd, records }
     this.held++
     return {
       bytes: fetchResponse({
-        topics: [{ topicId: TOPIC_ID, partitions: [{ partition: DESTINATION.partition, records }] }]
+        topics: [{ topicId: this.topicId, partitions: [answered] }]
       }),
       release: () => {
         this.held--

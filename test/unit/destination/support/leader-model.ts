@@ -17,6 +17,8 @@ interface RememberedBatch {
 interface ProducerState {
   readonly epoch: number
   readonly batches: RememberedBatch[]
+  /** Of its newest batch or marker. */
+  readonly timestampMs: number
 }
 
 export interface LeaderAnswer {
@@ -30,13 +32,13 @@ export class LeaderModel {
   readonly #producers = new Map<number, ProducerState>()
 
   /** A transaction marker, as a fence leaves one. */
-  mark(producerId: number, epoch: number): void {
-    this.#producers.set(producerId, { epoch, batches: [] })
+  mark(producerId: number, epoch: number, timestampMs = 0): void {
+    this.#producers.set(producerId, { epoch, batches: [], timestampMs })
   }
 
-  /** Forgets producers that have been quiet for `producer.id.expiration.ms`. */
-  expireProducers(): void {
-    this.#producers.clear()
+  /** Forgets producers whose newest records are not younger than this. */
+  expireProducers(untilMs: number): void {
+    for (const [id, { timestampMs }] of this.#producers) if (timestampMs <= untilMs) this.#producers.delete(id)
   }
 
   append(batch: Buffer): LeaderAnswer {
@@ -60,7 +62,7 @@ export class LeaderModel {
       this.log.push(Number(batch.readBigInt64BE(BATCH_OVERHEAD_BYTES + i * RECORD_BYTES)))
     }
     const batches = [...known, { firstSequence, lastSequence, baseOffset }].slice(-REMEMBERED_BATCHES)
-    this.#producers.set(producerId, { epoch, batches })
+    this.#producers.set(producerId, { epoch, batches, timestampMs: Number(batch.readBigInt64BE(35)) })
     return { error: 'NONE', baseOffset }
   }
 }

@@ -25,7 +25,7 @@ export type Delivery =
 
 export type Step =
   /** So many records are handed over, with holes in front of those that `holes` names. */
-  | { readonly kind: 'append'; readonly records: number; readonly hole: number }
+  | { readonly kind: 'append'; readonly records: number; readonly hole: number; readonly isOld?: boolean }
   /** The source is read on past something that is not mirrored. */
   | { readonly kind: 'pass'; readonly offsets: number }
   | { readonly kind: 'send' }
@@ -35,6 +35,8 @@ export type Step =
   | { readonly kind: 'quiet-day' }
   /** The same, also while something waits to be sent again: the destination could not be reached. */
   | { readonly kind: 'outage-day' }
+  /** The leader looks for producers whose newest records are older than a day, as it does every ten minutes, and forgets them. */
+  | { readonly kind: 'leader-forgets' }
 
 const REFUSALS = ['NOT_LEADER_OR_FOLLOWER', 'NOT_ENOUGH_REPLICAS', 'KAFKA_STORAGE_ERROR', 'LEADER_NOT_AVAILABLE']
 
@@ -48,6 +50,8 @@ export class WriterWorld {
   /** Source offsets of all records handed to any writer, in order. */
   readonly handedOver: number[] = []
   readonly #fenced: boolean
+  /** Source offsets of records with a timestamp of long ago. */
+  readonly #old = new Set<number>()
   readonly #wire: OutgoingBatch[] = []
   #writer!: PartitionWriter
   #nextSourceOffset = 0
@@ -72,7 +76,7 @@ export class WriterWorld {
   take(step: Step): void {
     switch (step.kind) {
       case 'append':
-        this.#append(step.records, step.hole)
+        this.#append(step.records, step.hole, step.isOld ?? false)
         break
       case 'pass':
         this.#nextSourceOffset += step.offsets
@@ -95,6 +99,9 @@ export class WriterWorld {
         break
       case 'outage-day':
         if (this.#wire.length === 0) this.#passDay()
+        break
+      case 'leader-forgets':
+        this.leader.expireProducers(this.#wallMs - DAY_MS)
     }
     if (this.#failure !== undefined) this.#resume()
     this.#check()
@@ -112,9 +119,16 @@ export class WriterWorld {
     assert.equal(this.progress, this.#nextSourceOffset)
   }
 
-  #append(records: number, hole: number): void {
+  get #wallMs(): number {
+    return YEAR_MS + this.#nowMs
+  }
+
+  #append(records: number, hole: number, isOld: boolean): void {
     this.#nextSourceOffset += hole
-    for (let i = 0; i < records; i++) this.#handOver(this.#nextSourceOffset++)
+    for (let i = 0; i < records; i++) {
+      if (isOld) this.#old.add(this.#nextSourceOffset)
+      this.#handOver(this.#nextSourceOffset++)
+    }
     this.#writer.advance(this.#nextSourceOffset)
   }
 
@@ -122,7 +136,7 @@ export class WriterWorld {
     this.handedOver.push(sourceOffset)
     const builder = this.#writer.builderFor(Codec.none, RECORD_BYTES, RECORD_BYTES)
     builder.bytes.writeBigInt64BE(BigInt(sourceOffset), builder.length)
-    builder.added(sourceOffset, 0, builder.length + RECORD_BYTES)
+    builder.added(sourceOffset, this.#old.has(sourceOffset) ? 0 : this.#wallMs, builder.length + RECORD_BYTES)
   }
 
   #send(): void {
@@ -171,7 +185,7 @@ export class WriterWorld {
 
   #passDay(): void {
     this.#nowMs += DAY_MS
-    this.leader.expireProducers()
+    this.leader.expireProducers(this.#wallMs)
   }
 
   /** What the partition's owner does: fence, find the end, go on from there with what the source still has. */
@@ -196,7 +210,7 @@ export class WriterWorld {
   #begin(): void {
     this.#epoch++
     this.#retryDue = false
-    if (this.#fenced) this.leader.mark(PRODUCER_ID, this.#epoch)
+    if (this.#fenced) this.leader.mark(PRODUCER_ID, this.#epoch, this.#wallMs)
     this.#writer = new PartitionWriter({
       topic: 'orders',
       partition: 0,
@@ -207,6 +221,7 @@ export class WriterWorld {
       batchBytesMax: BATCH_OVERHEAD_BYTES + 3 * RECORD_BYTES,
       pool: new BufferPool(1 << 20),
       nowMs: () => this.#nowMs,
+      wallClockMs: () => this.#wallMs,
       listener: {
         progressed: (next, destinationOffset) => {
           assert.ok(next >= this.progress, 'progress never goes back')
@@ -242,3 +257,4 @@ export class WriterWorld {
 
 const PRODUCER_ID = 4_000
 const DAY_MS = 86_400_000
+const YEAR_MS = 365 * DAY_MS

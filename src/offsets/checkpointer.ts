@@ -1,0 +1,216 @@
+/**
+ * Keeps consumer groups able to go on at the destination. In each pass the positions that the selected groups have committed at
+ * the source are translated, exactly, and written down twice: as checkpoints (and offset syncs) in MirrorMaker 2's formats,
+ * and as commits of the same group at the destination, where nobody of that group is at work.
+ *
+ * A pass is short and repeated, so what fails is left for the next one.
+ */
+import type { Cluster } from '../cluster/cluster.ts'
+import { ClusterError } from '../cluster/errors.ts'
+import { type ListedGroup, listGroups, readGroupOffsets } from '../cluster/group-list.ts'
+import type { CommittedOffset } from '../cluster/group-member.ts'
+import { commitGroupOffsets } from '../cluster/group-offsets.ts'
+import { partitionKey, type TopicPartition } from '../cluster/offsets.ts'
+import type { CheckpointWriter } from './checkpoint-writer.ts'
+import type { HomePositions } from './home-positions.ts'
+import type { Checkpoint, OffsetSync } from './mm2-format.ts'
+import type { OffsetTranslator } from './offset-translator.ts'
+
+/** How a group is looked after, for the metrics. */
+export interface GroupCheckpoint {
+  readonly group: string
+  /** When its positions were last translated and written, by `performance.now()`. */
+  readonly checkpointedAtMs: number
+  /** How many source records the group had gone past since the checkpoint before: read again after a failover just before this one. */
+  readonly reprocessRecords: number
+}
+
+export interface CheckpointerOptions {
+  readonly source: Cluster
+  readonly destination: Cluster
+  readonly translator: OffsetTranslator
+  readonly writer: CheckpointWriter
+  readonly isSelected: (groupId: string) => boolean
+  /** Whether groups at the destination are brought along. */
+  readonly syncsGroups: boolean
+  /** Below this destination offset stands nothing that the source offset means. */
+  firstDestinationOffset(partition: TopicPartition, sourceOffset: number): number
+  /** Of records that were born at the destination, as they are at the beginning of a pass; `undefined` where none come from there. */
+  readHomePositions(signal: AbortSignal): Promise<HomePositions | undefined>
+  /** Hears of a group that could not be looked after in this pass. */
+  leftOut(groupId: string, error: string): void
+}
+
+/** A position with its translation. */
+interface Position {
+  readonly group: string
+  readonly source: CommittedOffset
+  readonly copy: TopicPartition
+}
+
+interface Translated {
+  readonly checkpoint: Checkpoint
+  /** The copy that the translation stands on; `undefined` where there is none. */
+  readonly sync: OffsetSync | undefined
+}
+
+/** Positions translated at a time. */
+const TRANSLATED_TOGETHER = 16
+/** A process that was paused in the midst of a pass must not write what was true before. */
+const PASS_MAX_MS = 30_000
+/** Only these have offsets that a consumer goes on from; a group that never had members has no type. */
+const PROTOCOL_TYPES = new Set(['consumer', ''])
+
+export class Checkpointer {
+  readonly #options: CheckpointerOptions
+  /** What was written last of each group and partition that is still there. */
+  #written = new Map<string, Checkpoint>()
+  #groups: readonly GroupCheckpoint[] = []
+
+  constructor(options: CheckpointerOptions) {
+    this.#options = options
+  }
+
+  /** The groups of the last pass that came to its end. */
+  get groups(): readonly GroupCheckpoint[] {
+    return this.#groups
+  }
+
+  /**
+   * Translates and writes once.
+   * @param destinationTopicOf the copy's topic of a source topic, `undefined` where it is not mirrored
+   * @throws ClusterError where a cluster does not answer
+   */
+  async pass(destinationTopicOf: (topic: string) => string | undefined, signal: AbortSignal): Promise<void> {
+    const { source, writer, isSelected, leftOut } = this.#options
+    const deadlineMs = performance.now() + PASS_MAX_MS
+    const groupIds = (await listGroups(source)).filter(isConsumerGroup).map(({ groupId }) => groupId)
+    const offsets = await readGroupOffsets(source, groupIds.filter(isSelected), leftOut)
+    const positions = offsets.flatMap(({ groupId, committed }) =>
+      committed.flatMap(position => {
+        const topic = destinationTopicOf(position.topic)
+        const copy = topic === undefined ? undefined : { topic, partition: position.partition }
+        return copy === undefined ? [] : [{ group: groupId, source: position, copy }]
+      })
+    )
+    const home = await this.#options.readHomePositions(signal)
+    const translated = await this.#translateAll(positions, home, signal)
+    const checkpoints = translated.map(({ checkpoint }) => checkpoint)
+    const changed = translated.filter(({ checkpoint }) => !isSame(this.#written.get(keyOf(checkpoint)), checkpoint))
+    assertFresh(deadlineMs)
+    await writer.write(
+      changed.map(({ checkpoint }) => checkpoint),
+      changed.flatMap(({ sync }) => sync ?? [])
+    )
+    if (this.#options.syncsGroups) await this.#bringAlong(checkpoints, deadlineMs, signal)
+    this.#conclude(checkpoints)
+  }
+
+  async #translateAll(
+    positions: readonly Position[],
+    home: HomePositions | undefined,
+    signal: AbortSignal
+  ): Promise<Translated[]> {
+    const translated: Translated[] = []
+    for (let from = 0; from < positions.length; from += TRANSLATED_TOGETHER) {
+      const together = positions.slice(from, from + TRANSLATED_TOGETHER)
+      const found = await Promise.all(together.map(position => this.#translate(position, home, signal)))
+      translated.push(...found.filter(each => each !== undefined))
+    }
+    return translated
+  }
+
+  /** `undefined` where nothing is there yet: a reader that finds no offset begins where its own configuration says. */
+  async #translate(
+    { group, source, copy }: Position,
+    home: HomePositions | undefined,
+    signal: AbortSignal
+  ): Promise<Translated | undefined> {
+    const { topic, partition, offset: upstreamOffset, metadata } = source
+    const { translator, firstDestinationOffset } = this.#options
+    const pair = {
+      ...{ topic, partition, destinationTopic: copy.topic },
+      firstDestinationOffset: firstDestinationOffset({ topic, partition }, upstreamOffset)
+    }
+    const [found, homeOffset] = await Promise.all([
+      translator.translate(pair, upstreamOffset, signal),
+      home === undefined ? Number.POSITIVE_INFINITY : home.lowest({ topic, partition }, upstreamOffset, signal)
+    ])
+    if (homeOffset === undefined) return undefined
+    const downstreamOffset = Math.min(found?.destinationOffset ?? Number.POSITIVE_INFINITY, homeOffset)
+    if (!Number.isFinite(downstreamOffset)) return undefined
+    const checkpoint = { group, ...copy, upstreamOffset, downstreamOffset, metadata }
+    if (found === undefined) return { checkpoint, sync: undefined }
+    // At the end no copy stands at the offset itself; the newest one, right before it, does.
+    const copyOffset = found.kind === 'copy' ? found.destinationOffset : found.destinationOffset - 1
+    const sync = { topic, partition, upstreamOffset: found.sourceOffset, downstreamOffset: copyOffset }
+    return { checkpoint, sync }
+  }
+
+  /** Commits for groups that nobody of is at work at the destination, and only forwards. */
+  async #bringAlong(checkpoints: readonly Checkpoint[], deadlineMs: number, signal: AbortSignal): Promise<void> {
+    const { destination, leftOut } = this.#options
+    const states = new Map((await listGroups(destination)).map(({ groupId, state }) => [groupId, state]))
+    const byGroup = Map.groupBy(checkpoints, ({ group }) => group)
+    const idle = [...byGroup.keys()].filter(group => isIdle(states.get(group)))
+    for (const { groupId, committed } of await readGroupOffsets(destination, idle, leftOut)) {
+      assertFresh(deadlineMs)
+      const there = new Map(committed.map(commit => [partitionKey(commit), commit.offset]))
+      const ahead = byGroup
+        .get(groupId)!
+        .filter(checkpoint => checkpoint.downstreamOffset > (there.get(partitionKey(checkpoint)) ?? -1))
+      if (ahead.length === 0) continue
+      const commits = ahead.map(({ topic, partition, downstreamOffset: offset, metadata }) => ({
+        ...{ topic, partition, offset, metadata }
+      }))
+      try {
+        await commitGroupOffsets(destination, groupId, commits, signal)
+      } catch (error) {
+        // It may have come to life since it was looked at, or may not be written by us: the others go on.
+        leftOut(groupId, error instanceof Error ? error.message : String(error))
+      }
+    }
+  }
+
+  #conclude(checkpoints: readonly Checkpoint[]): void {
+    const before = this.#written
+    this.#written = new Map(checkpoints.map(checkpoint => [keyOf(checkpoint), checkpoint]))
+    const checkpointedAtMs = performance.now()
+    this.#groups = [...Map.groupBy(checkpoints, ({ group }) => group)].map(([group, own]) => {
+      const passed = own.map(checkpoint => {
+        const last = before.get(keyOf(checkpoint))?.upstreamOffset ?? checkpoint.upstreamOffset
+        return Math.max(0, checkpoint.upstreamOffset - last)
+      })
+      return { group, checkpointedAtMs, reprocessRecords: passed.reduce((sum, records) => sum + records, 0) }
+    })
+  }
+}
+
+/** Others commit no offsets that mean anything to a consumer elsewhere. */
+export function isConsumerGroup({ protocolType }: ListedGroup): boolean {
+  return PROTOCOL_TYPES.has(protocolType)
+}
+
+/** Nobody is at work in it. A group that is not listed does not exist. */
+function isIdle(state: string | undefined): boolean {
+  return state === undefined || state === 'Empty' || state === 'Dead'
+}
+
+function keyOf(checkpoint: Checkpoint): string {
+  return `${partitionKey(checkpoint)}/${checkpoint.group}`
+}
+
+function isSame(a: Checkpoint | undefined, b: Checkpoint): boolean {
+  return (
+    a !== undefined &&
+    a.upstreamOffset === b.upstreamOffset &&
+    a.downstreamOffset === b.downstreamOffset &&
+    a.metadata === b.metadata
+  )
+}
+
+/** @throws ClusterError where the pass takes too long */
+function assertFresh(deadlineMs: number): void {
+  if (performance.now() <= deadlineMs) return
+  throw new ClusterError('TIMED_OUT', `what was read of the groups is older than ${PASS_MAX_MS / 1000} s`, true)
+}
