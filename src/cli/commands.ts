@@ -10,12 +10,27 @@ export interface CommandEntry {
 /** Every command, in the order of the overview. */
 export const COMMANDS: readonly CommandEntry[] = [
   { name: 'run', summary: 'Mirror topics until stopped: the worker.', load: () => import('./run.ts') },
+  {
+    name: 'plan',
+    summary: 'Show what would be mirrored, and what stands in its way.',
+    load: () => import('./plan.ts')
+  },
   { name: 'status', summary: 'Show how far each partition is mirrored.', load: () => import('./status.ts') },
   { name: 'resume', summary: 'Let a partition go on whose source lost records.', load: () => import('./resume.ts') },
   {
     name: 'import-mm2',
     summary: 'Take over from a stopped MirrorMaker 2, exactly where it stopped.',
     load: () => import('./import-mm2.ts')
+  },
+  {
+    name: 'failover',
+    summary: 'Stop a flow for good, tell the loss, and bring groups over.',
+    load: () => import('./failover.ts')
+  },
+  {
+    name: 'start',
+    summary: 'Let workers mirror a flow again that was stopped.',
+    load: () => import('./start.ts')
   },
   { name: 'verify', summary: 'Compare source and destination record by record.', load: () => import('./verify.ts') },
   {

@@ -46,6 +46,7 @@ export class Cluster {
   readonly config: ClusterConfig
   readonly #clientId: string
   readonly #topics = new Map<string, TopicMetadata>()
+  readonly #forbidden = new Set<string>()
   readonly #brokers = new Map<number, Broker>()
   readonly #connections = new Map<string, OpenConnection<BrokerConnection>>()
   readonly #batchConnections = new Map<string, OpenConnection<BatchConnection>>()
@@ -76,6 +77,26 @@ export class Cluster {
     return this.#topics.get(name)
   }
 
+  /** Whether the cluster, when it was last asked for this topic by name, did not say whether it exists. */
+  isForbidden(name: string): boolean {
+    return this.#forbidden.has(name)
+  }
+
+  /**
+   * Whether every broker that answers knows a topic by now: they learn of one that was just made at their own pace, and until
+   * then say that there is none.
+   */
+  async isKnownEverywhere(name: string): Promise<boolean> {
+    const answers = await Promise.allSettled(
+      this.brokerIds.map(async nodeId => {
+        const connection = await this.broker(nodeId, 'metadata')
+        const { topics } = await despiteErrors(connection.call(metadataV12.api, [name], false, false))
+        return topics[0]?.errorCode === 0
+      })
+    )
+    return answers.every(answer => answer.status === 'rejected' || answer.value)
+  }
+
   /** The leader as last known, or `undefined` where a refresh is due. */
   leaderOf(topic: string, partition: number): PartitionLeader | undefined {
     const leader = this.#topics.get(topic)?.partitions[partition]
@@ -103,6 +124,8 @@ export class Cluster {
     if (topics === undefined) this.#topics.clear()
     for (const topic of response.topics) {
       if (topic.name == null) continue
+      if (errorName(topic.errorCode) === 'TOPIC_AUTHORIZATION_FAILED') this.#forbidden.add(topic.name)
+      else this.#forbidden.delete(topic.name)
       if (topic.errorCode !== 0 && errorName(topic.errorCode) !== 'LEADER_NOT_AVAILABLE') {
         this.#topics.delete(topic.name)
         continue

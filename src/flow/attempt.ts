@@ -116,6 +116,11 @@ export class Attempt implements FetchTarget, WriterListener {
     this.#end({ kind: 'resume', error })
   }
 
+  /** Gives up whatever is not acknowledged, and stands still. */
+  halt(halt: Halt): void {
+    this.#end({ kind: 'halted', halt })
+  }
+
   /** Gives up whatever is not acknowledged. */
   close(): void {
     this.#end({ kind: 'released' })

@@ -28,6 +28,9 @@ port.on('message', (message: ToThread) => {
     case 'resume':
       flows[message.flow]!.resume(message.partition, message.progress)
       return
+    case 'order':
+      flows[message.flow]!.order(message.order)
+      return
     case 'batch-limit':
       flows[message.flow]!.setBatchLimit(message.destinationTopic, message.bytes)
       return

@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
+import type { LoggedOrder } from '../events/event-log.ts'
 import type { LogSink } from './flow-context.ts'
 import type { Assignment, FlowReport, FromThread, PartitionKey, Progress, ToThread } from './messages.ts'
 
@@ -85,6 +86,11 @@ export class DataPlane {
   /** Has a partition go on from there. */
   resume(flow: number, partition: PartitionKey, progress: Progress): void {
     this.#send(this.#threadOf(partition), { kind: 'resume', flow, partition, progress })
+  }
+
+  /** Tells every thread of the flow's newest order. */
+  order(flow: number, order: LoggedOrder | undefined): void {
+    for (const thread of this.#threads.keys()) this.#send(thread, { kind: 'order', flow, order })
   }
 
   setBatchLimit(flow: number, destinationTopic: string, bytes: number): void {

@@ -8,6 +8,7 @@ import type { SourceReader } from '../source/source-reader.ts'
 import type { Latencies } from './latencies.ts'
 import type { LogLevel, TroubleReport } from './messages.ts'
 import type { Permits } from './permits.ts'
+import type { StandingOrders } from './standing-orders.ts'
 
 /** Takes what an operator should read; a line for each thing that happened. */
 export type LogSink = (level: LogLevel, message: string, fields: Readonly<Record<string, unknown>>) => void
@@ -27,6 +28,7 @@ export interface FlowContext {
   /** What all partitions hold, fetched and not acknowledged. */
   readonly buffered: { bytes: number }
   readonly fence: Fence
+  readonly orders: StandingOrders
   /** Fences and tail reads at a time. */
   readonly establishing: Permits
   readonly latencies: Latencies

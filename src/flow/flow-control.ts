@@ -14,6 +14,8 @@ import { Backoff, pause } from '../cluster/retry.ts'
 import { TopicAdmin } from '../cluster/topic-admin.ts'
 import { HEARTBEATS_TOPIC, isHeartbeatProbe } from '../config/name-filter.ts'
 import type { ClusterConfig, Config, FlowConfig } from '../config/types.ts'
+import type { LoggedOrder } from '../events/event-log.ts'
+import { stopStatus } from '../events/flow-order.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import type { FlowStatus } from '../observe/status.ts'
 import type { DataPlane, Released } from './data-plane.ts'
@@ -26,9 +28,9 @@ import { fromCommit, toCommit } from './progress-metadata.ts'
 import { TopicCatalog } from './topic-catalog.ts'
 
 const COMMIT_INTERVAL_MS = 3_000
-/** A partition's first progress does not wait for that: it says which topic its copies are of. */
+/** What somebody waits for does not wait for that. */
 const COMMIT_LOOK_INTERVAL_MS = 250
-/** How soon a request to go on is heard of. */
+/** How soon a request to go on, or an order, is heard of. */
 const REQUESTS_INTERVAL_MS = 2_000
 /** What is in flight gets this long in a rebalance; the rest is copied by the next owner. */
 const DRAIN_MS = 5_000
@@ -75,6 +77,7 @@ export class FlowControl {
   /** The group has taken everything away without asking, and has not said since what is ours. */
   #isCutOff = false
   #loading = 0
+  #orderPassedOn: LoggedOrder | undefined
 
   constructor(options: FlowControlOptions) {
     this.#options = options
@@ -138,6 +141,7 @@ export class FlowControl {
       ...status,
       exposure,
       events: this.#events.recent,
+      stopped: stopStatus(this.#events.orders.newest?.order),
       groups: this.#offsets.groups(performance.now()),
       heartbeatAgeSeconds: this.#offsets.heartbeatAgeSeconds
     }
@@ -339,6 +343,7 @@ export class FlowControl {
       } catch (error) {
         this.#log('debug', 'reading the event log failed, trying again', { error: messageOf(error) })
       }
+      this.#passOnOrder()
       for (const { topic, partition, progress } of this.#ledger.resumable()) {
         const overruling = this.#events.requests.overruling({ topic, partition }, progress)
         if (overruling === undefined) continue
@@ -347,13 +352,23 @@ export class FlowControl {
     }
   }
 
+  /** Threads read the log where they have to be sure; this is for what they have under way. */
+  #passOnOrder(): void {
+    const { newest, stop } = this.#events.orders
+    if (newest === this.#orderPassedOn) return
+    this.#orderPassedOn = newest
+    if (stop !== undefined) this.#log('warn', 'the flow is stopped by an order', { ...stopStatus(stop) })
+    else this.#log('info', 'no order stops the flow any more', { orderedBy: newest?.order.orderedBy })
+    this.#options.dataPlane.order(this.#options.index, newest)
+  }
+
   async #commitRegularly(): Promise<void> {
     const signal = this.#stopping.signal
     let committedAtMs = performance.now()
     while (!signal.aborted) {
       await pause(COMMIT_LOOK_INTERVAL_MS, signal)
       const isDue = performance.now() - committedAtMs >= COMMIT_INTERVAL_MS
-      if (!isDue && !this.#ledger.hasFirstUncommitted && !signal.aborted) continue
+      if (!isDue && !this.#ledger.hasUrgent && !signal.aborted) continue
       committedAtMs = performance.now()
       this.#committing = this.#commitChanged()
       await this.#committing

@@ -4,7 +4,9 @@ import { partitionKey } from '../cluster/offsets.ts'
 import { Backoff, pause } from '../cluster/retry.ts'
 import type { TopicAdmin } from '../cluster/topic-admin.ts'
 import type { FlowConfig } from '../config/types.ts'
-import { EventReader, EventWriter, type LoggedEvent } from '../events/event-log.ts'
+import { EventReader, type LoggedEvent } from '../events/event-log.ts'
+import { EventWriter } from '../events/event-writer.ts'
+import { FlowOrders } from '../events/flow-orders.ts'
 import { Restarts } from '../events/restarts.ts'
 import { eventStatus, type SourceEvent } from '../events/source-event.ts'
 import type { Metrics } from '../observe/metrics.ts'
@@ -33,6 +35,7 @@ export interface FlowEventsOptions {
 /** The events of one flow: those of all workers, as the log at the destination has them. */
 export class FlowEvents {
   readonly requests = new ResumeRequests()
+  readonly orders: FlowOrders
   /** Where source offsets start over. */
   readonly restarts: Restarts
   readonly #options: FlowEventsOptions
@@ -50,6 +53,7 @@ export class FlowEvents {
   constructor(options: FlowEventsOptions) {
     this.#options = options
     const { flow, destination, admin, replicationFactor, clientId } = options
+    this.orders = new FlowOrders(flow.destination.alias)
     this.restarts = new Restarts(flow.destination.alias)
     this.#reader = new EventReader(destination, flow.source.alias)
     this.#writer = new EventWriter(destination, admin, flow.source.alias, replicationFactor, clientId)
@@ -71,7 +75,7 @@ export class FlowEvents {
     } catch (error) {
       if (!(error instanceof ClusterError) || error.code !== 'TOPIC_AUTHORIZATION_FAILED') throw error
       if (!this.#isRefused)
-        this.#options.log('warn', 'the event log can’t be read: requests to go on are not heard of', {
+        this.#options.log('warn', 'the event log can’t be read: requests to go on and orders are not heard of', {
           error: error.message
         })
       this.#isRefused = true
@@ -104,7 +108,9 @@ export class FlowEvents {
 
   async #read(): Promise<void> {
     try {
-      for (const logged of await this.#reader.read(this.#closing.signal)) this.#note(logged)
+      const news = await this.#reader.read(this.#closing.signal)
+      for (const logged of news.events) this.#note(logged)
+      this.orders.note(news)
     } finally {
       this.#refreshing = undefined
     }

@@ -25,7 +25,7 @@ export class FlowLedger {
   readonly #uncommitted = new Map<string, Uncommitted>()
   /** How far partitions were when they were taken away without a commit. */
   readonly #remembered = new Map<string, Progress>()
-  #hasFirst = false
+  #hasUrgent = false
   /** What was acknowledged lately, oldest first. */
   readonly #acknowledged: { atMs: number; records: number; bytes: number }[] = []
 
@@ -86,9 +86,12 @@ export class FlowLedger {
     while (this.#acknowledged[0]!.atMs < nowMs - RATE_WINDOW_MS) this.#acknowledged.shift()
   }
 
-  /** Whether some of it is the first there is of a partition: until it is committed, nobody knows which topic it is about. */
-  get hasFirstUncommitted(): boolean {
-    return this.#hasFirst
+  /**
+   * Whether somebody waits for some of it: of a partition's first progress nobody knows, until it is committed, which topic it
+   * is about; and who has stopped the flow waits for its partitions to say that they stand still.
+   */
+  get hasUrgent(): boolean {
+    return this.#hasUrgent
   }
 
   /** What becomes of these nobody has committed. */
@@ -105,7 +108,7 @@ export class FlowLedger {
 
   /** Progress that the group has not been told yet. */
   takeUncommitted(): Uncommitted[] {
-    this.#hasFirst = false
+    this.#hasUrgent = false
     const taken = [...this.#uncommitted.values()]
     this.#uncommitted.clear()
     return taken
@@ -119,7 +122,7 @@ export class FlowLedger {
     }
   }
 
-  status(nowMs: number): Omit<FlowStatus, 'events' | 'groups' | 'heartbeatAgeSeconds'> {
+  status(nowMs: number): Omit<FlowStatus, 'events' | 'stopped' | 'groups' | 'heartbeatAgeSeconds'> {
     const partitions = [...this.#owned.values()].filter(owned => !this.#isProbe(owned)).map(statusOf)
     const sinceMs = nowMs - RATE_WINDOW_MS
     const recent = this.#acknowledged.filter(({ atMs }) => atMs >= sinceMs)
@@ -149,10 +152,13 @@ export class FlowLedger {
     const isNews =
       progress?.nextSourceOffset !== before?.nextSourceOffset ||
       progress?.topicId !== before?.topicId ||
-      progress?.resumed !== before?.resumed
+      progress?.resumed !== before?.resumed ||
+      progress?.stopped !== before?.stopped ||
+      progress?.sourceEnd?.offset !== before?.sourceEnd?.offset
     if (progress !== undefined && isNews) {
       this.#uncommitted.set(key, { topic, partition, progress })
-      this.#hasFirst ||= before === undefined
+      this.#hasUrgent ||=
+        before === undefined || (progress.stopped !== undefined && progress.stopped !== before.stopped)
     }
   }
 }

@@ -3,6 +3,7 @@ import { LATEST, listOffsets, partitionKey } from '../cluster/offsets.ts'
 import type { Config, FlowConfig } from '../config/types.ts'
 import { Dispatcher } from '../destination/dispatcher.ts'
 import { Fence } from '../destination/fence.ts'
+import { EventReader, type LoggedOrder } from '../events/event-log.ts'
 import { BufferPool } from '../records/buffer-pool.ts'
 import { Codec } from '../records/codecs.ts'
 import { SourceReader } from '../source/source-reader.ts'
@@ -11,12 +12,15 @@ import { Latencies } from './latencies.ts'
 import type { Assignment, FlowReport, PartitionKey, PartitionReport, Progress, TroubleReport } from './messages.ts'
 import { PartitionMirror } from './partition-mirror.ts'
 import { Permits } from './permits.ts'
+import { StandingOrders } from './standing-orders.ts'
 import { Watchdog, type WatchdogStep } from './watchdog.ts'
 
 /** What all partitions of a flow may hold, fetched and not acknowledged, before fetching stops. */
 const BUFFERED_BYTES_MAX = 40 * 1024 * 1024
 const POOL_BYTES_MAX = 32 * 1024 * 1024
 const ESTABLISHING_MAX = 64
+/** What is in flight gets this long when the flow is stopped. */
+const DRAIN_MS = 5_000
 /** How often the source's end is asked for where no fetch tells it. */
 const SOURCE_END_INTERVAL_MS = 1_000
 /** A fetch loop that answered within this time speaks for all partitions it asks for. */
@@ -65,6 +69,7 @@ export class FlowMirror {
     const pool = new BufferPool(POOL_BYTES_MAX)
     const source = new Cluster(flow.source, clientId, pool)
     const destination = new Cluster(flow.destination, clientId, pool)
+    const eventReader = new EventReader(destination, flow.source.alias)
     const buffered = { bytes: 0 }
     const retrying = (operation: string, error: string) => this.#retrying(operation, error)
     const flowFields = { source: flow.source.alias, destination: flow.destination.alias }
@@ -89,6 +94,14 @@ export class FlowMirror {
       ),
       buffered,
       fence: new Fence(destination),
+      orders: new StandingOrders({
+        destination: flow.destination.alias,
+        readLog: () => eventReader.read(signal),
+        refused: error =>
+          this.#context.log('warn', 'the event log can’t be read: orders to stop are not heard of', {
+            error: error.message
+          })
+      }),
       establishing: new Permits(ESTABLISHING_MAX),
       latencies: new Latencies(),
       fenced: () => {
@@ -139,6 +152,17 @@ export class FlowMirror {
   /** Has a partition go on from there, whatever it did until now. */
   resume(partition: PartitionKey, progress: Progress): void {
     this.#partitions.get(partitionKey(partition))?.resumeAt(progress)
+  }
+
+  /** The flow's newest order: what is under way stops in order, what stands still by an order looks again. */
+  order(newest: LoggedOrder | undefined): void {
+    const { orders } = this.#context
+    if (newest !== undefined) orders.hear(newest)
+    const stop = newest === undefined ? undefined : orders.stop
+    for (const mirror of this.#partitions.values()) {
+      if (stop !== undefined) void mirror.stop(stop, DRAIN_MS)
+      else mirror.goOn()
+    }
   }
 
   setBatchLimit(destinationTopic: string, bytes: number): void {

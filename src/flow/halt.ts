@@ -1,11 +1,12 @@
 import { ClusterError } from '../cluster/errors.ts'
 import type { WriteFailure } from '../destination/partition-writer.ts'
+import type { FlowOrder } from '../events/flow-order.ts'
 import { RecordsError } from '../records/errors.ts'
 
 /**
  * Why a partition stands still while the others go on: the `reason` label of `farlog_halted_partitions`.
  * The value says whether time may heal it: then it is tried again with growing pauses; otherwise somebody has to decide,
- * because going on would skip records or mix two histories.
+ * because going on would skip records, mix two histories, or write where nobody is to write any more.
  */
 const HEALABLE = {
   /** Source records were deleted (retention) before they were mirrored. */
@@ -14,6 +15,8 @@ const HEALABLE = {
   recreated: false,
   /** The source's log was cut back below what was mirrored (unclean leader election). */
   diverged: false,
+  /** Somebody has ordered that nobody mirrors the flow. It goes on with the next order, not with time. */
+  stopped: false,
   /** A source batch whose CRC or layout is wrong. */
   'corrupt-batch': true,
   /** A source batch in a form that can't be mirrored: message format 0 or 1, an unknown codec, an absurd timestamp. */
@@ -123,6 +126,12 @@ export function haltForWrite(destinationTopic: string, failure: WriteFailure, ba
     reason: 'destination-refused',
     detail: `${destinationTopic} refuses the batch that begins at source offset ${firstSourceOffset}: ${cause}`
   }
+}
+
+/** The flow is not to be mirrored. */
+export function stopped({ orderedBy, orderedAt, reason }: FlowOrder): Halt {
+  const at = new Date(orderedAt).toISOString()
+  return { reason: 'stopped', detail: `stopped by ${orderedBy} at ${at}: ${reason}` }
 }
 
 /** None of these heals by itself. */

@@ -1,4 +1,5 @@
 /** What the main thread (control plane) and the data-plane threads tell each other. */
+import type { LoggedOrder } from '../events/event-log.ts'
 import type { PartitionCounts } from '../observe/partition-counters.ts'
 import type { PartitionState } from '../observe/status.ts'
 import type { SourceTrouble } from './halt.ts'
@@ -16,6 +17,20 @@ export interface Progress {
   readonly destinationOffset: number | undefined
   /** The newest request to go on somewhere that was obeyed, `<log id>/<offset>`; see `src/flow/resume-requests.ts`. */
   readonly resumed?: string | undefined
+  /** Id of the order that the partition stands still by, with nothing in flight; `undefined` where there is none. */
+  readonly stopped?: string | undefined
+  /** What was last heard of the source: all that is known of it once it is gone. */
+  readonly sourceEnd?: SourceEnd | undefined
+}
+
+/** Where a source partition ended when it was last heard of and something had changed. */
+export interface SourceEnd {
+  /** Last stable offset. */
+  readonly offset: number
+  /** By the worker's clock, milliseconds of the epoch. */
+  readonly seenAtMs: number
+  /** How far the copy was behind then. */
+  readonly lagSeconds: number
 }
 
 /** A source partition given to a thread. */
@@ -47,6 +62,8 @@ export type ToThread =
     }
   /** Go on from there, whatever the partition did until now. */
   | { readonly kind: 'resume'; readonly flow: number; readonly partition: PartitionKey; readonly progress: Progress }
+  /** The flow's newest order; `undefined`: there is none any more. */
+  | { readonly kind: 'order'; readonly flow: number; readonly order: LoggedOrder | undefined }
   | { readonly kind: 'batch-limit'; readonly flow: number; readonly destinationTopic: string; readonly bytes: number }
   | { readonly kind: 'stop' }
 

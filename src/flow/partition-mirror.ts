@@ -21,12 +21,13 @@ import type { ProducerIdentity } from '../cluster/transactions.ts'
 import { transactionalId } from '../destination/fence.ts'
 import type { WriteFailure } from '../destination/partition-writer.ts'
 import { untilServed } from '../destination/until-served.ts'
+import type { FlowOrder } from '../events/flow-order.ts'
 import { PartitionLag } from '../lag/partition-lag.ts'
 import type { PartitionState } from '../observe/status.ts'
 import { Attempt, type AttemptEnd } from './attempt.ts'
 import type { FlowContext } from './flow-context.ts'
-import { type Halt, haltFor, haltForWrite, isHealable } from './halt.ts'
-import type { Assignment, PartitionReport, Progress, TroubleReport } from './messages.ts'
+import { type Halt, HaltError, haltFor, haltForWrite, isHealable, stopped } from './halt.ts'
+import type { Assignment, PartitionReport, Progress, SourceEnd, TroubleReport } from './messages.ts'
 import { findResumePoint, type ResumedProgress } from './resume-point.ts'
 
 const HALT_PAUSE_FIRST_MS = 5_000
@@ -60,6 +61,12 @@ export class PartitionMirror {
   #batchBytesMax: number
   #counts = noCounts()
   #lastReport: PartitionReport | undefined
+  /** What others were told last, and what it was made of. */
+  #told: { readonly of: Progress | undefined; readonly progress: Progress | undefined } = {
+    of: undefined,
+    progress: undefined
+  }
+  #sourceEnd: SourceEnd | undefined
   /** Nothing happened since the last report, and nothing is missing at the destination. */
   #isQuiet = false
 
@@ -67,6 +74,7 @@ export class PartitionMirror {
     this.#flow = flow
     this.#assignment = assignment
     this.#progress = assignment.progress
+    this.#sourceEnd = assignment.progress?.sourceEnd
     // A partition that halts before it has resumed is behind all the same.
     if (assignment.progress !== undefined) this.lag.acknowledged(assignment.progress.nextSourceOffset)
     this.#batchBytesMax = assignment.batchBytesMax
@@ -86,7 +94,8 @@ export class PartitionMirror {
 
   /** The assignment as it would be given to a successor. */
   get assignmentNow(): Assignment {
-    return { ...this.#assignment, batchBytesMax: this.#batchBytesMax, progress: this.#progress }
+    const progress = this.#progress && { ...this.#progress, sourceEnd: this.#sourceEnd }
+    return { ...this.#assignment, batchBytesMax: this.#batchBytesMax, progress }
   }
 
   /** It is meant to make progress: neither halted nor being handed over. */
@@ -131,9 +140,11 @@ export class PartitionMirror {
         continue
       }
       const halt = end.kind === 'halted' ? end.halt : this.#judge(end.failure)
-      if (halt === undefined) continue
+      // Orders may have changed while what was in flight arrived.
+      if (halt === undefined || (halt.reason === 'stopped' && this.#flow.orders.stop === undefined)) continue
       if (hasMoved) haltBackoff.reset()
       this.#enterHalt(halt)
+      if (halt.reason === 'stopped') this.#tellStopped()
       this.#wake = new AbortController()
       const woken = AbortSignal.any([signal, this.#wake.signal])
       await (isHealable(halt) ? pause(haltBackoff.nextMs(), woken) : aborted(woken))
@@ -146,6 +157,27 @@ export class PartitionMirror {
     this.restart('RESUME_REQUESTED')
     this.#setProgress(progress)
     this.#wake.abort()
+  }
+
+  /**
+   * The flow is to stand still: what is in flight gets this long to be acknowledged. A pass that begins reads the order by
+   * itself; this is for one that is under way.
+   */
+  async stop(order: FlowOrder, drainMs: number): Promise<void> {
+    const attempt = this.#attempt
+    if (attempt !== undefined) {
+      this.#state = 'draining'
+      await attempt.drain(drainMs)
+      attempt.halt(stopped(order))
+    } else if (this.#halt !== undefined && this.#state === 'halted') {
+      if (isHealable(this.#halt)) this.#wake.abort()
+      else this.#tellStopped()
+    }
+  }
+
+  /** The flow may be mirrored again. */
+  goOn(): void {
+    if (this.#state === 'halted' && this.#halt?.reason === 'stopped') this.#wake.abort()
   }
 
   /** Gives up what is under way, and fences and finds the end again. */
@@ -167,7 +199,7 @@ export class PartitionMirror {
     }
     this.#released.abort()
     attempt?.close()
-    return this.#progress
+    return this.#toldProgress(performance.now())
   }
 
   /** What is new since the last report, or `undefined`. */
@@ -180,7 +212,7 @@ export class PartitionMirror {
       state: this.#state,
       reason: this.#halt?.reason ?? null,
       detail: this.#halt?.detail ?? null,
-      progress: this.#progress,
+      progress: this.#toldProgress(nowMs),
       sourceEndOffset: this.lag.sourceEndOffset ?? null,
       lagRecords: lag?.records ?? null,
       lagSeconds: lag?.seconds ?? null,
@@ -201,6 +233,9 @@ export class PartitionMirror {
       const established = await this.#establish(signal)
       // It may have been let go of while the last answer was on its way.
       if (established === undefined || signal.aborted) return { kind: 'released' }
+      // An order may have been heard of meanwhile.
+      const { stop } = this.#flow.orders
+      if (stop !== undefined) return { kind: 'halted', halt: stopped(stop) }
       const { identity, progress } = established
       this.#state = 'mirroring'
       this.#halt = undefined
@@ -240,6 +275,7 @@ export class PartitionMirror {
         await this.#untilServed(signal)
         return await this.#flow.establishing.use(async () => {
           const identity = await this.#fence(signal)
+          await this.#assertMayMirror()
           this.#state = 'resuming'
           return { identity, progress: await this.#resume(signal) }
         })
@@ -286,6 +322,12 @@ export class PartitionMirror {
     }
   }
 
+  /** To be asked once the fence is made. @throws HaltError while the flow is stopped */
+  async #assertMayMirror(): Promise<void> {
+    const order = await this.#flow.orders.ask()
+    if (order !== undefined) throw new HaltError(stopped(order))
+  }
+
   async #resume(signal: AbortSignal): Promise<ResumedProgress> {
     const { progress, passed } = await findResumePoint(this.#flow, this.#assignment, this.#progress, signal)
     if (passed?.trouble !== undefined) {
@@ -295,8 +337,32 @@ export class PartitionMirror {
       const { destinationOffset } = progress
       this.#tellTrouble('CONTINUED', passed, destinationOffset === undefined ? null : destinationOffset + 1)
     }
-    this.#setProgress(progress)
+    this.#setProgress({ ...progress, stopped: undefined })
     return progress
+  }
+
+  /** Progress as others are told of it, with what is known of the source; the same object until either has changed. */
+  #toldProgress(nowMs: number): Progress | undefined {
+    const progress = this.#progress
+    if (progress === undefined) return undefined
+    const { sourceEndOffset: offset } = this.lag
+    const lag = this.lag.at(nowMs)
+    const isNews = progress !== this.#told.of || offset !== this.#sourceEnd?.offset
+    if (!isNews) return this.#told.progress
+    if (offset !== undefined && lag !== undefined) {
+      const seenAtMs = Math.round(Date.now() - (nowMs - this.lag.heardAtMs))
+      this.#sourceEnd = { offset, seenAtMs, lagSeconds: lag.seconds }
+    } else if (progress === this.#told.of) return this.#told.progress
+    this.#told = { of: progress, progress: { ...progress, sourceEnd: this.#sourceEnd } }
+    return this.#told.progress
+  }
+
+  /** Says, where progress is committed, that nothing is in flight and nothing will be before the next order. */
+  #tellStopped(): void {
+    const stopped = this.#flow.orders.stop?.id
+    if (this.#progress !== undefined && this.#progress.stopped !== stopped) {
+      this.#setProgress({ ...this.#progress, stopped })
+    }
   }
 
   #setProgress(progress: Progress): void {
@@ -318,7 +384,8 @@ export class PartitionMirror {
 
   #enterHalt(halt: Halt): void {
     if (this.#halt?.reason !== halt.reason) {
-      this.#log('error', `halted: ${halt.detail}`, { reason: halt.reason })
+      // An order is no trouble, and of the whole flow.
+      this.#log(halt.reason === 'stopped' ? 'debug' : 'error', `halted: ${halt.detail}`, { reason: halt.reason })
       this.#tellTrouble('HALTED', halt, null)
     }
     this.#state = 'halted'

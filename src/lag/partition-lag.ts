@@ -36,6 +36,11 @@ export class PartitionLag {
     return this.#sourceEndOffset
   }
 
+  /** When the source was last heard of, by the clock that `nowMs` is of; -Infinity before the first time. */
+  get heardAtMs(): number {
+    return this.#heardAtMs
+  }
+
   /** Next source offset to be acknowledged. */
   get nextSourceOffset(): number | undefined {
     return this.#nextSourceOffset

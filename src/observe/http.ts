@@ -87,8 +87,12 @@ async function answer(request: IncomingMessage, { registry, status, live }: Http
       return json(ok ? 200 : 503, { ok, reason })
     }
     case '/readyz': {
-      const reason = status().notReadyReason
-      return json(reason === null ? 200 : 503, { ok: reason === null, reason })
+      const { notReadyReason: reason, flows } = status()
+      // A worker that stands still by an order is as it should be.
+      const stopped = flows.flatMap(({ source, destination, stopped }) =>
+        stopped === null ? [] : [{ source, destination, ...stopped }]
+      )
+      return json(reason === null ? 200 : 503, { ok: reason === null, reason, stopped })
     }
     case '/api/status':
       return json(200, status())

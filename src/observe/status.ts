@@ -36,6 +36,15 @@ export interface EventStatus {
   readonly detail: string
 }
 
+/** The order that a flow stands still by; `schemas/flow-order.avsc` describes the fields. */
+export interface StopStatus {
+  readonly id: string
+  readonly stoppedBy: string
+  /** ISO 8601, by the clock of who gave the order. */
+  readonly stoppedAt: string
+  readonly reason: string
+}
+
 /** A consumer group whose positions this worker translates. */
 export interface GroupStatus {
   readonly group: string
@@ -49,6 +58,8 @@ export interface FlowStatus {
   readonly source: string
   readonly destination: string
   readonly groupId: string
+  /** `null` unless somebody has ordered that nobody mirrors this flow. */
+  readonly stopped: StopStatus | null
   readonly partitions: readonly PartitionStatus[]
   /** What would be lost if the source were lost now; `null` while any partition's lag is unknown. */
   readonly exposure: { readonly records: number | null; readonly seconds: number | null }

@@ -14,6 +14,8 @@ import { partitionKey } from '../cluster/offsets.ts'
 import type { Config, FlowConfig } from '../config/types.ts'
 import type { DestinationEnd } from '../destination/find-end.ts'
 import { EventReader } from '../events/event-log.ts'
+import { stopStatus } from '../events/flow-order.ts'
+import { FlowOrders } from '../events/flow-orders.ts'
 import { eventStatus, type SourceEvent } from '../events/source-event.ts'
 import type { Progress } from '../flow/messages.ts'
 import type { EventStatus } from '../observe/status.ts'
@@ -39,8 +41,6 @@ export interface FlowObserverOptions {
 const CLIENT_ID = 'farlog-status'
 /** Asked together, one request for each leader. */
 const PARTITIONS_TOGETHER = 256
-/** Of what is there already; most of it may be other flows'. */
-const EVENTS_READ_MAX = 200
 const EVENTS_SHOWN_MAX = 20
 /** Reads within partitions at a time, at either side. */
 const READS_AT_A_TIME = 32
@@ -63,6 +63,7 @@ export class FlowObserver implements AsyncDisposable {
   readonly #closingRate = new ClosingRate()
   #seenEnds = new Map<string, SeenEnd>()
   readonly #eventReader: EventReader
+  readonly #orders: FlowOrders
   /** Oldest first. */
   #events: readonly SourceEvent[] = []
 
@@ -73,7 +74,8 @@ export class FlowObserver implements AsyncDisposable {
     this.#pairs = new TopicPairs(config, flow, options.topics)
     this.#source = new Cluster(flow.source, CLIENT_ID)
     this.#destination = new Cluster(flow.destination, CLIENT_ID)
-    this.#eventReader = new EventReader(this.#destination, flow.source.alias, EVENTS_READ_MAX)
+    this.#eventReader = new EventReader(this.#destination, flow.source.alias)
+    this.#orders = new FlowOrders(flow.destination.alias)
   }
 
   /** Looks once. A cluster that does not answer is a problem in the overview, not an error. */
@@ -112,7 +114,8 @@ export class FlowObserver implements AsyncDisposable {
         groupId,
         workers: group?.members ?? null,
         problems,
-        events
+        events,
+        stopped: stopStatus(this.#orders.newest?.order)
       },
       this.#closingRate.estimate(rows, performance.now())
     )
@@ -135,8 +138,10 @@ export class FlowObserver implements AsyncDisposable {
   /** Who may not read them sees everything else. */
   async #readEvents(signal: AbortSignal): Promise<EventStatus[] | null> {
     try {
-      const news = (await this.#eventReader.read(signal)).map(({ event }) => event)
-      const own = news.filter(({ destination }) => destination === this.#flow.destination.alias)
+      const news = await this.#eventReader.read(signal)
+      this.#orders.note(news)
+      const events = news.events.map(({ event }) => event)
+      const own = events.filter(({ destination }) => destination === this.#flow.destination.alias)
       this.#events = [...this.#events, ...own].slice(-EVENTS_SHOWN_MAX)
       return this.#events.toReversed().map(eventStatus)
     } catch (error) {

@@ -105,7 +105,7 @@ export class FlowTranslator implements AsyncDisposable {
     const missing = this.#missing(pair)
     if (missing !== undefined) return none(position, pair, missing)
     try {
-      return this.#judge(position, pair, await this.#insist(pair, position.sourceOffset, signal))
+      return this.#judge(position, pair, await this.place(pair, position.sourceOffset, signal))
     } catch (error) {
       if (!(error instanceof ClusterError || error instanceof RecordsError)) throw error
       return none(position, pair, error.message)
@@ -150,7 +150,8 @@ export class FlowTranslator implements AsyncDisposable {
     }
   }
 
-  async #insist(pair: PartitionPair, sourceOffset: number, signal: AbortSignal): Promise<Translation> {
+  /** Where a reader goes on, whether all before its offset is mirrored or not. @throws ClusterError, RecordsError */
+  async place(pair: PartitionPair, sourceOffset: number, signal: AbortSignal): Promise<Translation> {
     const backoff = new Backoff(RETRY_FIRST_MS, RETRY_MAX_MS)
     const startedAtMs = performance.now()
     const firstDestinationOffset = this.#restarts.firstDestinationOffset(pair, sourceOffset)
@@ -207,7 +208,7 @@ export class FlowTranslator implements AsyncDisposable {
   /** Who may not read them is sent further back at most. */
   async #readEvents(signal: AbortSignal): Promise<void> {
     try {
-      const events = await new EventReader(this.#destination, this.#flow.source.alias).read(signal)
+      const { events } = await new EventReader(this.#destination, this.#flow.source.alias).read(signal)
       for (const { event } of events) this.#restarts.note(event)
     } catch (error) {
       if (!(error instanceof ClusterError) || error.code !== 'TOPIC_AUTHORIZATION_FAILED') throw error

@@ -1,6 +1,6 @@
 /** What `farlog status` knows of a flow at one moment: the shape of its JSON, and the sums over the rows. */
 
-import type { EventStatus } from '../observe/status.ts'
+import type { EventStatus, StopStatus } from '../observe/status.ts'
 
 /** The states of a partition, those that need somebody first. */
 export const MIRROR_STATES = [
@@ -67,6 +67,8 @@ export interface FlowOverview {
   readonly source: string
   readonly destination: string
   readonly groupId: string
+  /** The order that the flow stands still by; `null` where there is none, or the destination does not tell. */
+  readonly stopped: StopStatus | null
   /** Members of the group at present; `null` where the source does not tell. */
   readonly workers: number | null
   readonly problems: readonly Problem[]
@@ -88,7 +90,7 @@ export interface Overview {
 
 /** Puts a flow together from its rows. */
 export function flowOverview(
-  flow: Pick<FlowOverview, 'source' | 'destination' | 'groupId' | 'workers' | 'problems' | 'events'>,
+  flow: Pick<FlowOverview, 'source' | 'destination' | 'groupId' | 'stopped' | 'workers' | 'problems' | 'events'>,
   rows: readonly PartitionRow[]
 ): FlowOverview {
   const totals = sum(rows)

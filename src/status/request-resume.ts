@@ -4,8 +4,8 @@ import { EARLIEST, LATEST, listOffset, partitionKey, type TopicPartition } from 
 import { Backoff, pause } from '../cluster/retry.ts'
 import { TopicAdmin } from '../cluster/topic-admin.ts'
 import type { Config, FlowConfig } from '../config/types.ts'
-import { EventReader, EventWriter } from '../events/event-log.ts'
-import { eventTopic } from '../events/source-event.ts'
+import { EventReader, eventTopic } from '../events/event-log.ts'
+import { EventWriter } from '../events/event-writer.ts'
 import { fromCommit } from '../flow/progress-metadata.ts'
 import { requestId } from '../flow/resume-requests.ts'
 import { FlowObserver } from './flow-observer.ts'
@@ -88,7 +88,7 @@ async function findRow({ config, flow, topic, partition }: ResumeOrder, signal: 
 
 /** What a worker saw may not be seen from outside: a log that was cut back and has grown again. */
 async function isHalted(order: ResumeOrder, destination: Cluster, signal: AbortSignal): Promise<boolean> {
-  const events = await new EventReader(destination, order.flow.source.alias).read(signal)
+  const { events } = await new EventReader(destination, order.flow.source.alias).read(signal)
   const newest = events.findLast(
     ({ event }) => event.destination === order.flow.destination.alias && partitionKey(event) === partitionKey(order)
   )

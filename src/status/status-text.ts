@@ -1,5 +1,8 @@
 /** What a person reads. */
 import { styleText } from 'node:util'
+import type { StopStatus } from '../observe/status.ts'
+import { counted, inThousands } from '../terminal/amounts.ts'
+import { type Cell, type Column, tableLines } from '../terminal/table.ts'
 import {
   type FlowOverview,
   MIRROR_STATES,
@@ -8,7 +11,6 @@ import {
   type PartitionRow,
   type Totals
 } from './overview.ts'
-import { type Cell, type Column, tableLines } from './table.ts'
 
 export interface TextOptions {
   readonly isColoured: boolean
@@ -64,6 +66,7 @@ function flowLines(flow: FlowOverview, options: TextOptions): string[] {
   const head = [
     `${style('bold', nameOf(flow))}   ${groupText(flow)}`,
     ...flow.problems.map(({ message }) => style('red', message)),
+    ...(flow.stopped === null ? [] : [style('yellow', stoppedText(flow.stopped))]),
     totalsText(flow)
   ]
   const foot = [...detailLines(flow), ...eventLines(flow), '', style('bold', exposureText(flow))]
@@ -99,6 +102,10 @@ function nameOf({ source, destination }: FlowOverview): string {
 function groupText({ groupId, workers }: FlowOverview): string {
   if (workers === null) return `group ${groupId}`
   return `group ${groupId}: ${workers === 0 ? 'no worker running' : counted(workers, 'worker')}`
+}
+
+function stoppedText({ stoppedBy, stoppedAt, reason }: StopStatus): string {
+  return `stopped by ${stoppedBy} at ${stoppedAt}: ${reason}; nobody mirrors until \`farlog start\``
 }
 
 function totalsText({ totals, problems }: FlowOverview): string {
@@ -190,14 +197,6 @@ function boundOf({ states, unknownPartitions }: Totals): string {
 /** Without the time where it is not known. */
 function amount(records: number, seconds: number): string {
   return seconds === 0 ? counted(records, 'record') : `${counted(records, 'record')}, ${duration(seconds)}`
-}
-
-function counted(count: number, noun: string): string {
-  return `${inThousands(count)} ${noun}${count === 1 ? '' : 's'}`
-}
-
-function inThousands(number: number): string {
-  return number.toLocaleString('en-US')
 }
 
 /** In the unit that leaves one to three digits. */

@@ -44,6 +44,17 @@ export class TopicPairs {
     return { topic, partition, destinationTopic: this.#policy.destinationTopic(topic) }
   }
 
+  /** What the copy of a source topic is called, whether the topic is selected or not. */
+  destinationTopicOf(topic: string): string {
+    return this.#policy.destinationTopic(topic)
+  }
+
+  /** What a topic at the destination is the copy of, going by its name and whether it is selected or not. */
+  sourceTopicOf(destinationTopic: string): string | undefined {
+    if (!destinationTopic.startsWith(this.#prefix)) return undefined
+    return destinationTopic.slice(this.#prefix.length)
+  }
+
   /** The partitions that seem to be mirrored, from what the destination holds: all there is when the source is gone. */
   fromDestination(topics: Iterable<TopicMetadata>): PartitionPair[] {
     return [...topics]

@@ -79,7 +79,7 @@ describe('events of the source, and farlog resume', function () {
     return until(
       async () => {
         await using cluster = new Cluster(loadConfig(env).flows[0]!.destination, 'test')
-        const all = (await new EventReader(cluster, 'east').read()).map(({ event }) => event)
+        const all = (await new EventReader(cluster, 'east').read()).events.map(({ event }) => event)
         const own = all.filter(event => event.topic === topic)
         return own.length >= enough && own
       },

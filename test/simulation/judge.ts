@@ -31,6 +31,7 @@ export class Judge {
   readonly #options: JudgeOptions
   /** In the order of the destination's log, also those that replicas have not got yet. */
   #copies: Copy[] = []
+  #isClosed = false
   /** Sequence numbers of the batches that a producer has unanswered. */
   readonly #unanswered = new Map<string, Set<number>>()
 
@@ -43,8 +44,19 @@ export class Judge {
     return this.#lastedRecords === this.#options.source.committed.length
   }
 
+  /** From now on nobody writes. */
+  close(): void {
+    this.#isClosed = true
+  }
+
+  /** Who reads of it now may write. */
+  open(): void {
+    this.#isClosed = false
+  }
+
   /** A batch was appended: its records are the next ones of the source, as they were, and nothing else. */
   appended({ baseOffset, bytes }: LoggedBatch): void {
+    if (this.#isClosed) throw new Violation(`destination offset ${baseOffset} is written though the flow is stopped`)
     const { records } = decodeBatch(bytes, (codec, compressed) => {
       assert.equal(codec, 0)
       return compressed

@@ -18,12 +18,29 @@ const MUTATIONS: Readonly<Record<string, readonly Replacement[]>> = {
     {
       file: 'flow/partition-mirror.ts',
       from: `          const identity = await this.#fence(signal)
+          await this.#assertMayMirror()
           this.#state = 'resuming'
           return { identity, progress: await this.#resume(signal) }`,
       to: `          const progress = await this.#resume(signal)
-          return { identity: await this.#fence(signal), progress }`
+          const identity = await this.#fence(signal)
+          await this.#assertMayMirror()
+          return { identity, progress }`
     }
   ],
+  /** Whether the flow is stopped is read before the fence: who stops it in between fences first, and is fenced out. */
+  'order-before-fence': [
+    {
+      file: 'flow/partition-mirror.ts',
+      from: `          const identity = await this.#fence(signal)
+          await this.#assertMayMirror()
+`,
+      to: `          await this.#assertMayMirror()
+          const identity = await this.#fence(signal)
+`
+    }
+  ],
+  /** Whether the flow is stopped is only heard of now and then. */
+  'order-not-read': [{ file: 'flow/partition-mirror.ts', from: '          await this.#assertMayMirror()\n', to: '' }],
   /** A failed batch is sent again while later ones are in flight: behind them. */
   'retry-at-once': [
     {

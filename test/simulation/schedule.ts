@@ -8,10 +8,12 @@ import { DestinationBrokers } from './destination-brokers.ts'
 import { Group } from './group.ts'
 import { Judge } from './judge.ts'
 import { type Brokers, Network } from './network.ts'
+import { OrderLog } from './order-log.ts'
 import { API, batchInProduceRequest, type Request, stampOf } from './requests.ts'
 import { type Process, Scheduler } from './scheduler.ts'
 import { SourceBrokers } from './source-brokers.ts'
 import { SourceLog } from './source-log.ts'
+import { Stopper } from './stopper.ts'
 import { Trace } from './trace.ts'
 import { Violation } from './violation.ts'
 import { followScheduler, wallClockMs } from './virtual-clock.ts'
@@ -70,9 +72,13 @@ class World {
   readonly #judge: Judge
   readonly #group: Group
   readonly #network: Network
+  readonly #orders: OrderLog
   /** By their processes. */
   readonly #workers = new Map<Process, Worker>()
   #incarnations = 0
+  #stopsLeft: number
+  /** Who has stopped the flow at present. */
+  #stopper: Stopper | undefined
   /** What went wrong where it could not be thrown. */
   #failure: unknown
   #remainingActs: number
@@ -89,6 +95,7 @@ class World {
     const weather = drawWeather(random)
     this.#weather = weather
     this.#remainingActs = weather.sourceActs
+    this.#stopsLeft = weather.stops
     this.#calmAtMs = weather.calmAtMs
     this.trace.note('weather', () => JSON.stringify(weather))
     this.#sourceLog = new SourceLog(random, () => wallClockMs(scheduler.nowMs) - recordAgeMs)
@@ -133,6 +140,18 @@ class World {
             () => `${brokers.alias}/${nodeId} ${describeRequest(request, brokers)}: ${what}`
           )
       }
+    })
+    this.#orders = new OrderLog({
+      scheduler,
+      source: this.#source.alias,
+      destination: this.#destination.alias,
+      delayMs: () => random.between(weather.nearMs, random.chance(0.2) ? weather.farMs : weather.nearMs * 2),
+      isLost: () => !this.#isCalm && random.chance(0.1),
+      appended: ({ action }) => {
+        this.trace.note('orders', () => action)
+        if (action === 'START') this.#judge.open()
+      },
+      read: process => this.#orderRead(process)
     })
     this.#group = new Group({
       scheduler,
@@ -181,7 +200,7 @@ class World {
   }
 
   #isOver(): boolean {
-    if (this.#remainingActs > 0 || !this.#isCalm) return false
+    if (this.#remainingActs > 0 || !this.#isCalm || this.#stopper !== undefined) return false
     const { lastStableOffset } = this.#sourceLog
     if (this.#judge.isComplete && (this.#group.progress?.offset ?? 0) === lastStableOffset) return true
     if (this.scheduler.nowMs > this.#calmAtMs + CALM_MS_MAX || this.scheduler.steps > STEPS_MAX) {
@@ -217,6 +236,7 @@ class World {
       group: this.#group,
       source: this.#source,
       destination: this.#destination,
+      orders: this.#orders,
       delivery,
       roundTripMs,
       batchBytesMax,
@@ -230,6 +250,39 @@ class World {
     this.#workers.set(worker.process, worker)
     // What it does from the beginning is its own process's.
     this.scheduler.schedule(worker.process, 0, () => worker.start())
+  }
+
+  /** The moment at which to stop the flow: a worker is on its way to writing and will hear of nothing. */
+  #orderRead(process: Process): void {
+    const random = this.#random
+    if (this.#stopsLeft === 0 || this.#stopper !== undefined || this.#isCalm) return
+    if (!random.chance(this.#weather.stopChance)) return
+    this.#stopsLeft--
+    this.#stop()
+    if (random.chance(0.5)) this.#pause(this.#workers.get(process), random.between(50, 2_000))
+  }
+
+  #stop(): void {
+    this.trace.note('world', () => 'the flow is stopped')
+    const stopper = new Stopper({
+      name: `stopper-${this.#stopsLeft}`,
+      scheduler: this.scheduler,
+      network: this.#network,
+      orders: this.#orders,
+      source: this.#source,
+      destination: this.#destination,
+      roundTripMs: this.#weather.roundTripMs,
+      stoppedMs: this.#random.between(500, 4_000),
+      closed: () => {
+        this.trace.note('world', () => 'nobody writes any more')
+        this.#judge.close()
+      },
+      over: () => {
+        this.#stopper = undefined
+      }
+    })
+    this.#stopper = stopper
+    stopper.start()
   }
 
   #disturbLater(): void {

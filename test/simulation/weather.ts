@@ -55,6 +55,9 @@ export interface Weather {
   readonly sourceActs: number
   readonly sourceActsAtOnce: number
   readonly batchBytesMax: number
+  /** How often the flow is stopped from outside at most, and how likely whenever a worker has just read that it is not. */
+  readonly stops: number
+  readonly stopChance: number
 }
 
 /** The one that is commonest in life counts twice. */
@@ -70,9 +73,10 @@ const FATES: readonly Fate[] = [
 
 export function drawWeather(random: SeededRandom): Weather {
   const nearMs = random.pick([0.1, 0.5, 2])
+  const delivery = random.chance(0.15) ? 'at-least-once' : 'exactly-once'
   const disturbanceChance = random.pick([0.15, 0.4, 0.8])
   return {
-    delivery: random.chance(0.15) ? 'at-least-once' : 'exactly-once',
+    delivery,
     workers: random.integer(2, 3),
     nearMs,
     farMs: nearMs + random.pick([1, 10, 50, 400]),
@@ -84,7 +88,10 @@ export function drawWeather(random: SeededRandom): Weather {
     calmAtMs: random.integer(3_000, 9_000),
     sourceActs: random.integer(5, 30),
     sourceActsAtOnce: random.pick([1, 5, 30]),
-    batchBytesMax: random.pick([250, 250, 500, 1_000_000])
+    batchBytesMax: random.pick([250, 250, 500, 1_000_000]),
+    // Without a fence nobody can be stopped for sure.
+    stops: delivery === 'exactly-once' ? random.pick([0, 0, 1, 5]) : 0,
+    stopChance: random.pick([0.1, 0.6])
   }
 }
 

@@ -5,16 +5,20 @@
  */
 import { Dispatcher } from '../../src/destination/dispatcher.ts'
 import { Fence } from '../../src/destination/fence.ts'
+import type { LoggedOrder } from '../../src/events/event-log.ts'
+import { FlowOrders } from '../../src/events/flow-orders.ts'
 import type { FlowContext } from '../../src/flow/flow-context.ts'
 import { Latencies } from '../../src/flow/latencies.ts'
 import type { Progress } from '../../src/flow/messages.ts'
 import { PartitionMirror } from '../../src/flow/partition-mirror.ts'
 import { Permits } from '../../src/flow/permits.ts'
 import { fromCommit, toCommit } from '../../src/flow/progress-metadata.ts'
+import { StandingOrders } from '../../src/flow/standing-orders.ts'
 import { BufferPool } from '../../src/records/buffer-pool.ts'
 import { SourceReader } from '../../src/source/source-reader.ts'
 import type { Group, Member } from './group.ts'
 import type { Brokers, Network } from './network.ts'
+import type { OrderLog } from './order-log.ts'
 import { PARTITION } from './partition-brokers.ts'
 import { Process, type Scheduler } from './scheduler.ts'
 import { SimulatedCluster } from './simulated-cluster.ts'
@@ -26,6 +30,7 @@ export interface WorkerOptions {
   readonly group: Group
   readonly source: Brokers & { readonly topic: string }
   readonly destination: Brokers & { readonly topic: string }
+  readonly orders: OrderLog
   readonly delivery: FlowContext['delivery']
   readonly roundTripMs: number
   readonly batchBytesMax: number
@@ -37,6 +42,7 @@ export interface WorkerOptions {
 const COMMIT_INTERVAL_MS = 1_000
 const DRAIN_MS = 2_000
 const PERMITS = 64
+const ORDERS_INTERVAL_MS = 700
 /** Small, so that buffers are used again at once. */
 const POOL_BYTES_MAX = 64 * 1024
 
@@ -49,6 +55,9 @@ export class Worker implements Member {
   #lastSeen: Progress | undefined
   #lastCommitted: number | undefined
   #committing: Promise<void> = Promise.resolve()
+  /** Read apart from what partitions ask for, as the main thread does. */
+  readonly #orders: FlowOrders
+  #orderPassedOn: LoggedOrder | undefined
   /** Since when it has nothing to do, by its own reckoning; `undefined` while it owns the partition. */
   idleSinceMs: number | undefined = 0
 
@@ -56,11 +65,13 @@ export class Worker implements Member {
     this.#options = options
     this.process = new Process(options.name)
     this.#context = this.#createContext()
+    this.#orders = new FlowOrders(options.destination.alias)
   }
 
   start(): void {
     this.#options.group.join(this)
     this.#scheduleCommit()
+    this.#scheduleOrders()
   }
 
   assigned(generation: number): void {
@@ -141,8 +152,29 @@ export class Worker implements Member {
     }
   }
 
+  /** Hears of orders for what is under way. */
+  #scheduleOrders(): void {
+    this.#options.scheduler.schedule(this.process, ORDERS_INTERVAL_MS, () => void this.#lookAtOrders())
+  }
+
+  async #lookAtOrders(): Promise<void> {
+    try {
+      this.#orders.note(await this.#options.orders.read(this.process))
+    } catch {
+      // The next look tells.
+    }
+    const { newest, stop } = this.#orders
+    if (newest !== undefined && newest !== this.#orderPassedOn) {
+      this.#orderPassedOn = newest
+      this.#context.orders.hear(newest)
+      if (stop !== undefined) void this.#mirror?.stop(stop, DRAIN_MS)
+      else this.#mirror?.goOn()
+    }
+    this.#scheduleOrders()
+  }
+
   #createContext(): FlowContext {
-    const { network, source, destination, roundTripMs, delivery, log } = this.#options
+    const { orders, network, source, destination, roundTripMs, delivery, log } = this.#options
     const destinationCluster = new SimulatedCluster(network, this.process, destination, roundTripMs)
     const sourceCluster = new SimulatedCluster(network, this.process, source, roundTripMs)
     // A process that ends does not tidy up.
@@ -169,6 +201,11 @@ export class Worker implements Member {
       ),
       buffered: { bytes: 0 },
       fence: new Fence(destinationCluster),
+      orders: new StandingOrders({
+        destination: destination.alias,
+        readLog: () => orders.read(this.process),
+        refused: error => note('orders refused', error)
+      }),
       establishing: new Permits(PERMITS),
       latencies: new Latencies(),
       fenced: () => note('fenced', {}),

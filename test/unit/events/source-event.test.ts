@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import avro from 'avsc'
 import fc from 'fast-check'
-import { decodeEvent, encodeEvent, eventStatus, type SourceEvent } from '../../../src/events/source-event.ts'
+import { eventStatus, SOURCE_EVENT, type SourceEvent } from '../../../src/events/source-event.ts'
 
 /** avsc takes one less than what a number holds exactly. */
 const offset = fc.nat({ max: Number.MAX_SAFE_INTEGER - 1 })
@@ -25,7 +25,9 @@ const events: fc.Arbitrary<SourceEvent> = fc.record({
 
 describe('a source event', () => {
   it('is read as it was written', () => {
-    fc.assert(fc.property(events, event => assert.deepEqual(decodeEvent(encodeEvent(event)), { ...event })))
+    fc.assert(
+      fc.property(events, event => assert.deepEqual(SOURCE_EVENT.decode(SOURCE_EVENT.encode(event)), { ...event }))
+    )
   })
 
   it('can be read by anybody who has the schema, behind the head of the single-object encoding', () => {
@@ -33,7 +35,7 @@ describe('a source event', () => {
     const type = avro.Type.forSchema(JSON.parse(readFileSync(schema, 'utf8')))
     fc.assert(
       fc.property(events, event => {
-        const value = encodeEvent(event)
+        const value = SOURCE_EVENT.encode(event)
         assert.equal(value.toString('hex', 0, 2), 'c301')
         assert.equal((type.fromBuffer(value.subarray(10)) as SourceEvent).detail, event.detail)
       })
@@ -41,15 +43,15 @@ describe('a source event', () => {
   })
 
   it('is none where the bytes are others', () => {
-    const value = encodeEvent(fc.sample(events, 1)[0]!)
+    const value = SOURCE_EVENT.encode(fc.sample(events, 1)[0]!)
     for (let length = 0; length < value.length; length++)
-      assert.equal(decodeEvent(value.subarray(0, length)), undefined)
+      assert.equal(SOURCE_EVENT.decode(value.subarray(0, length)), undefined)
     for (let at = 0; at < 10; at++) {
       const changed = Buffer.from(value)
       changed[at]! ^= 1
-      assert.equal(decodeEvent(changed), undefined)
+      assert.equal(SOURCE_EVENT.decode(changed), undefined)
     }
-    fc.assert(fc.property(fc.uint8Array(), bytes => decodeEvent(Buffer.from(bytes)) === undefined))
+    fc.assert(fc.property(fc.uint8Array(), bytes => SOURCE_EVENT.decode(Buffer.from(bytes)) === undefined))
   })
 
   it('is shown with its time as people write it', () => {

@@ -208,6 +208,38 @@ describe('FlowLedger', () => {
       assert.deepEqual(ledger.takeUncommitted(), [{ ...ORDERS_0, progress: renewed }])
     })
 
+    it('is due when only the source has moved on, and not while it stands still too', () => {
+      const { ledger } = newLedger()
+      ledger.own([ORDERS_0])
+      const seen = (offset: number, seenAtMs: number) =>
+        progressAt(5, { sourceEnd: { offset, seenAtMs, lagSeconds: 1 } })
+      const report = (progress: Progress) =>
+        ledger.receive(flowReport([partitionReport({ state: 'halted', progress })]), 0)
+      report(seen(9, 1_000))
+      ledger.takeUncommitted()
+      report(seen(9, 2_000))
+      assert.deepEqual(ledger.takeUncommitted(), [])
+      report(seen(12, 3_000))
+      assert.deepEqual(ledger.takeUncommitted(), [{ ...ORDERS_0, progress: seen(12, 3_000) }])
+    })
+
+    it('is urgent when it is the first of a partition, or says that the partition stands still by an order', () => {
+      const { ledger } = newLedger()
+      ledger.own([ORDERS_0])
+      const report = (progress: Progress) => ledger.receive(flowReport([partitionReport({ progress })]), 0)
+      report(progressAt(5))
+      assert.ok(ledger.hasUrgent)
+      ledger.takeUncommitted()
+      report(progressAt(6))
+      assert.ok(!ledger.hasUrgent)
+      report(progressAt(6, { stopped: 'an order' }))
+      assert.ok(ledger.hasUrgent)
+      assert.deepEqual(ledger.takeUncommitted(), [{ ...ORDERS_0, progress: progressAt(6, { stopped: 'an order' }) }])
+      report(progressAt(6))
+      assert.ok(!ledger.hasUrgent)
+      assert.equal(ledger.takeUncommitted().length, 1)
+    })
+
     it('is not due while nothing is known, nor for what others own', () => {
       const { ledger } = newLedger()
       ledger.own([ORDERS_0])

@@ -24,11 +24,12 @@ const failure: WriteFailure = {
 }
 
 describe('a halt', () => {
-  it('is tried again, but where going on would skip records or mix two histories', () => {
+  it('is tried again, but where going on would skip records, mix two histories or disobey', () => {
     const decisions: Record<HaltReason, boolean> = {
       gap: false,
       recreated: false,
       diverged: false,
+      stopped: false,
       'corrupt-batch': true,
       'unsupported-batch': true,
       'record-too-large': true,

@@ -4,7 +4,7 @@ import { connect } from 'node:net'
 import { Registry } from 'prom-client'
 import { type HttpServer, startHttp } from '../../../src/observe/http.ts'
 import { createMetrics } from '../../../src/observe/metrics.ts'
-import { workerStatus } from './worker-status.ts'
+import { flowStatus, workerStatus } from './worker-status.ts'
 
 describe('HTTP', () => {
   let status = workerStatus()
@@ -46,7 +46,16 @@ describe('HTTP', () => {
     status = workerStatus({ notReadyReason: 'east has not answered' })
     const response = await request('/readyz')
     assert.equal(response.status, 503)
-    assert.deepEqual(await response.json(), { ok: false, reason: 'east has not answered' })
+    assert.deepEqual(await response.json(), { ok: false, reason: 'east has not answered', stopped: [] })
+  })
+
+  it('is ready where it stands still by an order, and says by whose', async () => {
+    const stopped = { id: 'a', stoppedBy: 'ops@laptop', stoppedAt: '2026-01-01T00:00:00.000Z', reason: 'failover' }
+    status = workerStatus({ flows: [flowStatus(), flowStatus({ destination: 'south', stopped })] })
+    const response = await request('/readyz')
+    assert.equal(response.status, 200)
+    const shown = [{ source: 'east', destination: 'south', ...stopped }]
+    assert.deepEqual(await response.json(), { ok: true, reason: null, stopped: shown })
   })
 
   it('serves the status as JSON', async () => {

@@ -23,6 +23,7 @@ export function flowStatus(changes: Partial<FlowStatus> = {}): FlowStatus {
     source: 'east',
     destination: 'west',
     groupId: 'farlog-east-west',
+    stopped: null,
     partitions: [partitionStatus()],
     exposure: { records: 10, seconds: 1.5 },
     events: [],

@@ -28,10 +28,14 @@ export function behind(
 }
 
 /** A flow from east to west. */
-export const FLOW: Pick<FlowOverview, 'source' | 'destination' | 'groupId' | 'workers' | 'problems' | 'events'> = {
+export const FLOW: Pick<
+  FlowOverview,
+  'source' | 'destination' | 'groupId' | 'stopped' | 'workers' | 'problems' | 'events'
+> = {
   source: 'east',
   destination: 'west',
   groupId: 'farlog-east-west',
+  stopped: null,
   workers: 2,
   problems: [],
   events: []

@@ -1,0 +1,27 @@
+/**
+ * Whether a flow may be mirrored, as Avro: `schemas/flow-order.avsc`. The newest order in the log holds, for every worker, now and
+ * later; without any the flow is mirrored.
+ */
+import type { StopStatus } from '../observe/status.ts'
+import { AvroValue } from './avro-value.ts'
+
+/** The fields are described in the schema. */
+export interface FlowOrder {
+  readonly action: 'STOP' | 'START'
+  readonly id: string
+  readonly source: string
+  readonly destination: string
+  readonly reason: string
+  readonly orderedBy: string
+  readonly orderedAt: number
+}
+
+/** An order as a record's value. */
+export const FLOW_ORDER = new AvroValue<FlowOrder>('flow-order')
+
+/** The order that a flow stands still by, as it is shown; `null` where it may be mirrored. */
+export function stopStatus(newest: FlowOrder | undefined): StopStatus | null {
+  if (newest?.action !== 'STOP') return null
+  const { id, orderedBy, orderedAt, reason } = newest
+  return { id, stoppedBy: orderedBy, stoppedAt: new Date(orderedAt).toISOString(), reason }
+}
