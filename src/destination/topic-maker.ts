@@ -53,19 +53,21 @@ export class TopicMaker {
    */
   async prepare(topics: readonly KeptTopic[], sourceConfigs: ReadonlyMap<string, TopicConfig>): Promise<void> {
     const lacking = topics.filter(topic => !this.isReady(topic))
-    if (lacking.length === 0) return
+    const prepared: KeptTopic[] = []
     for (const topic of lacking) {
-      if (this.isMissing(topic)) await this.#create(topic, sourceConfigs.get(topic.topic))
-      else await this.#grow(topic)
+      const isPrepared = this.isMissing(topic)
+        ? await this.#create(topic, sourceConfigs.get(topic.topic))
+        : await this.#grow(topic)
+      if (isPrepared) prepared.push(topic)
     }
-    await this.#awaitVisible(lacking)
+    if (prepared.length > 0) await this.#awaitVisible(prepared)
   }
 
   async #create(
     { topic, destinationTopic, partitions }: KeptTopic,
     sourceConfig: TopicConfig | undefined
-  ): Promise<void> {
-    await this.#attempt(`creating ${destinationTopic}`, { topic, destinationTopic, operation: 'CREATE' }, async () => {
+  ): Promise<boolean> {
+    return this.#attempt(`creating ${destinationTopic}`, { topic, destinationTopic, operation: 'CREATE' }, async () => {
       await this.#admin.createTopic({
         name: destinationTopic,
         partitions,
@@ -76,27 +78,30 @@ export class TopicMaker {
     })
   }
 
-  async #grow({ topic, destinationTopic, partitions }: KeptTopic): Promise<void> {
+  async #grow({ topic, destinationTopic, partitions }: KeptTopic): Promise<boolean> {
     const attempted = { topic, destinationTopic, operation: 'ALTER' } as const
-    await this.#attempt(`adding partitions to ${destinationTopic}`, attempted, async () => {
+    return this.#attempt(`adding partitions to ${destinationTopic}`, attempted, async () => {
       await this.#admin.growTopic(destinationTopic, partitions)
       this.#log('info', 'partitions added at the destination', { topic, destinationTopic, partitions })
     })
   }
 
+  /** @returns whether it worked */
   async #attempt(
     doing: string,
     { topic, destinationTopic, operation }: { topic: string; destinationTopic: string; operation: AclOperation },
     work: () => Promise<void>
-  ): Promise<void> {
+  ): Promise<boolean> {
     try {
       await work()
       this.#complaints.settle(topic)
+      return true
     } catch (error) {
       if (!(error instanceof ClusterError)) throw error
       const reason = topicFailure(error, operation, destinationTopic, this.#destination.alias)
       const message = `${doing} failed; the topic is left out until it works`
       this.#complaints.say(topic, 'error', message, { topic, error: reason })
+      return false
     }
   }
 

@@ -5,7 +5,7 @@
 import { ClusterError } from '../cluster/errors.ts'
 import { listGroups, readGroupOffsets } from '../cluster/group-list.ts'
 import { commitGroupOffsets } from '../cluster/group-offsets.ts'
-import { partitionKey } from '../cluster/offsets.ts'
+import { EARLIEST, listOffset, partitionKey } from '../cluster/offsets.ts'
 import { RecordsError } from '../records/errors.ts'
 import { concurrently } from '../status/concurrently.ts'
 import type { FlowTranslator } from '../status/flow-translator.ts'
@@ -21,7 +21,7 @@ export interface MovedOffset {
   readonly sourceOffset: number
   /** Where that is at the destination. */
   readonly destinationOffset: number
-  /** `copy`: there stands the first record it has not read. `end`: behind the newest copy. `start`: where the first copy is to stand. */
+  /** `copy`: there stands the first record it has not read. `end`: behind the newest copy. `start`: before all that may be a copy. */
   readonly kind: 'copy' | 'end' | 'start'
   /** What the group had committed at the destination before; `null` for nothing. */
   readonly committedOffset: number | null
@@ -66,16 +66,16 @@ export async function moveGroups(
     const there = committed.get(group)
     if (there === undefined) return failed(group, unknown.get(group) ?? 'the destination leaves it out')
     try {
-      const { offsets, detail } = await translateAll(sides, translator, own, there, signal)
+      const offsets = await translateAll(sides, translator, own, there, signal)
       const state = states.get(group)
       if (!isIdle(state))
         return { group, outcome: 'in use', detail: `its state at ${destination.alias} is ${state}`, offsets }
       const ahead = offsets.filter(
         ({ destinationOffset, committedOffset }) => destinationOffset > (committedOffset ?? -1)
       )
-      if (ahead.length === 0) return { group, outcome: 'there', detail, offsets }
+      if (ahead.length === 0) return { group, outcome: 'there', detail: null, offsets }
       if (!isDryRun) await commit(sides, group, own, ahead, signal)
-      return { group, outcome: 'moved', detail, offsets }
+      return { group, outcome: 'moved', detail: null, offsets }
     } catch (error) {
       if (error instanceof ClusterError && IN_USE.has(error.code)) {
         return { group, outcome: 'in use', detail: `${destination.alias} refused with ${error.code}`, offsets: [] }
@@ -86,31 +86,31 @@ export async function moveGroups(
   })
 }
 
-/** Of those partitions that are at the destination, and whose place is told; the detail says which others there are. */
+/** Of those partitions that are at the destination. */
 async function translateAll(
   { destination }: FlowSides,
   translator: FlowTranslator,
   positions: readonly GroupPosition[],
   committed: ReadonlyMap<string, number>,
   signal: AbortSignal
-): Promise<Pick<GroupOutcome, 'offsets' | 'detail'>> {
+): Promise<MovedOffset[]> {
   const copied = positions.filter(
     ({ destinationTopic, partition }) => destination.topic(destinationTopic)?.partitions[partition] !== undefined
   )
-  const places = await concurrently(copied, TRANSLATIONS_AT_A_TIME, async position => {
+  return concurrently(copied, TRANSLATIONS_AT_A_TIME, async position => {
     const { topic, partition, destinationTopic, sourceOffset } = position
-    const { destinationOffset, isBehindOthers, ...found } = await translator.place(position, sourceOffset, signal)
-    const kind: MovedOffset['kind'] = found.sourceOffset === undefined ? 'start' : found.kind
-    const committedOffset = committed.get(partitionKey({ topic: destinationTopic, partition })) ?? null
-    const moved = { topic, partition, destinationTopic, sourceOffset, kind, destinationOffset, committedOffset }
-    return { moved, isBehindOthers }
+    const copy = { topic: destinationTopic, partition }
+    const { isBehindOthers, ...found } = await translator.place(position, sourceOffset, signal)
+    return {
+      ...{ topic, partition, destinationTopic, sourceOffset },
+      kind: isBehindOthers || found.sourceOffset === undefined ? 'start' : found.kind,
+      // Somewhere among what others have copied.
+      destinationOffset: isBehindOthers
+        ? await listOffset(destination, copy, EARLIEST, 'read_uncommitted')
+        : found.destinationOffset,
+      committedOffset: committed.get(partitionKey(copy)) ?? null
+    }
   })
-  const untold = places.filter(({ isBehindOthers }) => isBehindOthers).map(({ moved }) => moved)
-  const names = untold.map(({ destinationTopic, partition }) => `${destinationTopic}-${partition}`).join(', ')
-  return {
-    offsets: places.filter(({ isBehindOthers }) => !isBehindOthers).map(({ moved }) => moved),
-    detail: untold.length === 0 ? null : `left alone where others’ records stand before the first copy: ${names}`
-  }
 }
 
 function commit(

@@ -89,7 +89,7 @@ export class Stretch {
 }
 
 /** Both of them together, the lower one first. */
-export function spanOf(lower: OffsetSpan | undefined, upper: OffsetSpan | undefined): OffsetSpan | undefined {
+function spanOf(lower: OffsetSpan | undefined, upper: OffsetSpan | undefined): OffsetSpan | undefined {
   if (lower === undefined || upper === undefined) return lower ?? upper
   return { first: lower.first, last: upper.last }
 }

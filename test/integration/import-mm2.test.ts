@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
 import { Cluster } from '../../src/cluster/cluster.ts'
+import { commitGroupOffsets } from '../../src/cluster/group-offsets.ts'
 import { readGroup } from '../../src/cluster/group-state.ts'
 import { pause } from '../../src/cluster/retry.ts'
 import { loadConfig } from '../../src/config/load.ts'
 import type { ImportReport } from '../../src/import/import-flow.ts'
-import { encodeOffsetSync, offsetSyncsTopic } from '../../src/offsets/mm2-format.ts'
+import { encodeHeartbeat, encodeOffsetSync, offsetSyncsTopic } from '../../src/offsets/mm2-format.ts'
 import { mm2OffsetsTopic } from '../../src/offsets/mm2-positions.ts'
 import { BatchWriter, type TestRecord, writeInTransaction } from '../support/batch-writer.ts'
 import { caughtUp } from '../support/caught-up.ts'
@@ -457,8 +458,39 @@ describe('farlog import-mm2', function () {
         stderr,
         /^farlog import-mm2: farlog’s group test-north at north has 1 member: stop its workers first\n$/
       )
+      // Whoever does not look gets no further: the coordinator takes commits from outside only while there is no member.
+      await using cluster = new Cluster(loadConfig(north('owned')).flows[0]!.source, 'test')
+      await cluster.refresh([])
+      const back = [{ topic: 'owned', partition: 0, offset: 0, metadata: '' }]
+      await assert.rejects(commitGroupOffsets(cluster, GROUP, back, new AbortController().signal), {
+        code: 'UNKNOWN_MEMBER_ID'
+      })
       const copies = await readRecords(west.bootstrap, 'north.owned')
       assert.deepEqual(copies.map(({ value }) => value).join(''), 'abcdef')
+    })
+
+    it('takes a heartbeat of the flow for a MirrorMaker 2 that runs, unless told otherwise', async () => {
+      await leaveBehind('beating', { source: 'abcdef', destination: 'abcd', position: 1, syncs: [[0, 0]] })
+      if (!(await westAdmin.topics()).includes('heartbeats')) await westAdmin.createTopic('heartbeats')
+      const env = north('beating', { FARLOG_GROUP_ID: 'test-beating' })
+      const importWhileBeating = async (source: string, ...args: string[]) => {
+        const importing = runFarlog(['import-mm2', '--dry-run', ...args], env)
+        const heartbeat = { source, target: 'west', timestampMs: NOW }
+        let hasEnded = false
+        void importing.finally(() => {
+          hasEnded = true
+        })
+        while (!hasEnded) {
+          await westWriter.write('heartbeats', 0, [encodeHeartbeat(heartbeat)])
+          await pause(200)
+        }
+        return importing
+      }
+      const { code, stderr } = await importWhileBeating('north')
+      assert.equal(code, 1)
+      assert.match(stderr, /MirrorMaker 2 is running: a heartbeat of north->west has just come to heartbeats at west/)
+      assert.equal((await importWhileBeating('north', '--assume-stopped')).code, 0)
+      assert.equal((await importWhileBeating('south')).code, 0)
     })
 
     it('names the option where the positions are elsewhere', async () => {

@@ -275,6 +275,10 @@ describe('translating an offset', () => {
         assert.deepEqual(found, { ...expected, isBehindOthers }, `of ${sourceOffset}`)
       }
     }
+    // A hole behind the first copy is one.
+    log.copy(numbers(730, 5))
+    destination.becomes(log.batches, 0, log.nextOffset)
+    assert.deepEqual(await remembering.translate(COPIED, 725, SIGNAL), asTranslation(log.copies[20]!))
     // Retention has taken them, up to the marker.
     destination.becomes(log.batches, first.destinationOffset - 1, log.nextOffset)
     assert.deepEqual(await remembering.translate(COPIED, 0, SIGNAL), asTranslation(first))
