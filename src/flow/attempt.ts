@@ -6,7 +6,7 @@ import {
   type WriteFailure,
   type WriterListener
 } from '../destination/partition-writer.ts'
-import { lastBatchIn } from '../records/batch.ts'
+import { batchesIn, lastBatchIn } from '../records/batch.ts'
 import { Rewriter } from '../rewrite/rewriter.ts'
 import type { FetchTarget } from '../source/fetch-loop.ts'
 import type { FlowContext } from './flow-context.ts'
@@ -27,6 +27,8 @@ export interface AttemptListener {
   acknowledged(batch: AcknowledgedBatch): void
   looped(records: number): void
   sourceEndSeen(endOffset: number): void
+  /** It goes on with a record of this timestamp. */
+  reached(timestampMs: number): void
 }
 
 /** How long records that are here already may take to arrive when the source has lost what follows them. */
@@ -51,6 +53,7 @@ export class Attempt implements FetchTarget, WriterListener {
   #processedOffset: number
   lastFetchedEpoch = -1
   isOpen = true
+  #hasBegun = false
   /** Received, not yet rewritten. */
   #unprocessedBytes = 0
   /** What of `bufferedBytes` the flow knows of. */
@@ -149,6 +152,7 @@ export class Attempt implements FetchTarget, WriterListener {
   process(fetched: FetchedPartition): void {
     this.#unprocessedBytes -= fetched.records.length
     try {
+      if (!this.#hasBegun) this.#begun(fetched.records)
       const { loopedRecords, nextOffset } = this.#rewriter.rewrite(
         fetched.records,
         this.#processedOffset,
@@ -166,6 +170,13 @@ export class Attempt implements FetchTarget, WriterListener {
       this.#flow.dispatcher.offer(this.#writer)
       void this.drain(DRAIN_BEFORE_RESUME_MS).then(() => this.#end({ kind: 'halted', halt }))
     }
+  }
+
+  #begun(records: Buffer): void {
+    const [first] = batchesIn(records)
+    if (first === undefined) return
+    this.#hasBegun = true
+    this.#listener.reached(first.baseTimestamp)
   }
 
   refused(error: string): void {

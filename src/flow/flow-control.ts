@@ -133,7 +133,7 @@ export class FlowControl {
   }
 
   get status(): FlowStatus {
-    const status = this.#ledger.status(performance.now())
+    const status = this.#ledger.status(performance.now(), topic => this.#catalog.topics.get(topic)?.retentionMs)
     // Before the partitions are known, their sum would be a zero that looks like good news.
     const exposure =
       this.notReadyReason === null && !this.#isCutOff ? status.exposure : { records: null, seconds: null }

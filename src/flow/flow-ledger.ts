@@ -122,8 +122,17 @@ export class FlowLedger {
     }
   }
 
-  status(nowMs: number): Omit<FlowStatus, 'events' | 'stopped' | 'groups' | 'heartbeatAgeSeconds'> {
-    const partitions = [...this.#owned.values()].filter(owned => !this.#isProbe(owned)).map(statusOf)
+  /**
+   * @param nowMs by the monotonic clock
+   * @param retentionMsOf after how long the source deletes a topic's records; `undefined` where that is not known, or never
+   */
+  status(
+    nowMs: number,
+    retentionMsOf: (topic: string) => number | undefined = () => undefined
+  ): Omit<FlowStatus, 'events' | 'stopped' | 'groups' | 'heartbeatAgeSeconds'> {
+    const partitions = [...this.#owned.values()]
+      .filter(owned => !this.#isProbe(owned))
+      .map(owned => statusOf(owned, retentionMsOf(owned.topic)))
     const sinceMs = nowMs - RATE_WINDOW_MS
     const recent = this.#acknowledged.filter(({ atMs }) => atMs >= sinceMs)
     const perSecond = (sum: number) => Math.round((sum * 1000) / RATE_WINDOW_MS)
@@ -163,11 +172,10 @@ export class FlowLedger {
   }
 }
 
-function statusOf({
-  topic,
-  partition,
-  report
-}: TopicPartition & { report: PartitionReport | undefined }): PartitionStatus {
+function statusOf(
+  { topic, partition, report }: TopicPartition & { report: PartitionReport | undefined },
+  retentionMs: number | undefined
+): PartitionStatus {
   return {
     topic,
     partition,
@@ -178,8 +186,18 @@ function statusOf({
     nextSourceOffset: report?.progress?.nextSourceOffset ?? null,
     sourceEndOffset: report?.sourceEndOffset ?? null,
     lagRecords: report?.lagRecords ?? null,
-    lagSeconds: report?.lagSeconds ?? null
+    lagSeconds: report?.lagSeconds ?? null,
+    retentionMarginSeconds: retentionMargin(report, retentionMs)
   }
+}
+
+/** Kafka deletes by the timestamps of records, so that is what counts here, also where a producer's clock was wrong. */
+function retentionMargin(report: PartitionReport | undefined, retentionMs: number | undefined): number | null {
+  if (report === undefined || retentionMs === undefined) return null
+  const { lagRecords, reachedTimestampMs } = report
+  if (lagRecords === 0) return retentionMs / 1_000
+  if (reachedTimestampMs === null || reachedTimestampMs < 0) return null
+  return Math.max(0, (reachedTimestampMs + retentionMs - Date.now()) / 1_000)
 }
 
 /** `null` as soon as one is unknown: a sum of what is known would look like good news. */

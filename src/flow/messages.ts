@@ -87,6 +87,8 @@ export interface PartitionReport extends PartitionKey {
   readonly sourceEndOffset: number | null
   readonly lagRecords: number | null
   readonly lagSeconds: number | null
+  /** Timestamp of about the next record needed: of the newest one acknowledged, or of the first that was read; `null` before. */
+  readonly reachedTimestampMs: number | null
   /** Since the last report. */
   readonly counts: PartitionCounts
 }

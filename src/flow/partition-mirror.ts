@@ -72,6 +72,7 @@ export class PartitionMirror {
     progress: undefined
   }
   #sourceEnd: SourceEnd | undefined
+  #reachedTimestampMs: number | undefined
   /** Nothing happened since the last report, and nothing is missing at the destination. */
   #isQuiet = false
 
@@ -222,6 +223,7 @@ export class PartitionMirror {
       sourceEndOffset: this.lag.sourceEndOffset ?? null,
       lagRecords: lag?.records ?? null,
       lagSeconds: lag?.seconds ?? null,
+      reachedTimestampMs: this.#reachedTimestampMs ?? null,
       counts: this.#counts
     }
     this.#isQuiet = lag?.records === 0
@@ -252,11 +254,15 @@ export class PartitionMirror {
           this.#isQuiet = false
           this.#counts.records += batch.records
           this.#counts.bytes += batch.bytes
+          this.#reachedTimestampMs = batch.timestamps.at(-1) ?? this.#reachedTimestampMs
           this.#flow.latencies.observe(batch.timestamps, batch.timestampCounts)
         },
         looped: records => {
           this.#counts.loopedRecords += records
           this.#isQuiet = false
+        },
+        reached: timestampMs => {
+          this.#reachedTimestampMs = timestampMs
         },
         sourceEndSeen: endOffset => this.sourceEndSeen(endOffset, performance.now())
       })

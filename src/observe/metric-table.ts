@@ -60,6 +60,12 @@ export const METRICS = {
     help: "How long ago, by the worker's clock, the oldest source offset not yet acknowledged was first seen; 0 when caught up, absent while the source cannot be asked.",
     labels: PARTITION
   },
+  retentionMargin: {
+    name: 'farlog_retention_margin_seconds',
+    type: 'gauge',
+    help: "Estimated time until the source's retention deletes the next record needed, by record timestamps; absent while unknown and where retention is not by time.",
+    labels: PARTITION
+  },
   partitionState: {
     name: 'farlog_partition_state',
     type: 'gauge',

@@ -19,6 +19,7 @@ export interface LabelledFlow {
 export const STATUS_GAUGES = {
   lagRecords: flows => ofPartitions(flows, ({ lagRecords }) => lagRecords),
   lagSeconds: flows => ofPartitions(flows, ({ lagSeconds }) => lagSeconds),
+  retentionMargin: flows => ofPartitions(flows, ({ retentionMarginSeconds }) => retentionMarginSeconds),
   partitionState: partitionStates,
   lossExposureRecords: flows => ofFlows(flows, ({ exposure }) => exposure.records),
   lossExposureSeconds: flows => ofFlows(flows, ({ exposure }) => exposure.seconds),

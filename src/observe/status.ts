@@ -21,6 +21,8 @@ export interface PartitionStatus {
   readonly lagRecords: number | null
   /** `null` when the source cannot be asked now; 0 when caught up. */
   readonly lagSeconds: number | null
+  /** Until the source's retention deletes the next record needed, by the timestamps of its records; `null` while unknown, and where it never does. */
+  readonly retentionMarginSeconds: number | null
 }
 
 /** Something that happened to a source partition; `schemas/source-event.avsc` describes the fields. */

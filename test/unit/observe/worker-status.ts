@@ -13,6 +13,7 @@ export function partitionStatus(changes: Partial<PartitionStatus> = {}): Partiti
     sourceEndOffset: 100,
     lagRecords: 10,
     lagSeconds: 1.5,
+    retentionMarginSeconds: 600_000,
     ...changes
   }
 }
