@@ -133,7 +133,7 @@ export class Checkpointer {
       firstDestinationOffset: firstDestinationOffset({ topic, partition }, upstreamOffset)
     }
     const [found, homeOffset] = await Promise.all([
-      translator.translate(pair, upstreamOffset, signal),
+      translator.placeForReader(pair, upstreamOffset, signal),
       home === undefined ? Number.POSITIVE_INFINITY : home.lowest({ topic, partition }, upstreamOffset, signal)
     ])
     if (homeOffset === undefined) return undefined
@@ -186,7 +186,8 @@ export class Checkpointer {
   }
 }
 
-function isConsumerGroup({ protocolType }: ListedGroup): boolean {
+/** Others commit no offsets that mean anything to a consumer elsewhere. */
+export function isConsumerGroup({ protocolType }: ListedGroup): boolean {
   return PROTOCOL_TYPES.has(protocolType)
 }
 
