@@ -21,7 +21,7 @@ export interface MovedOffset {
   readonly sourceOffset: number
   /** Where that is at the destination. */
   readonly destinationOffset: number
-  /** `copy`: there stands the first record it has not read. `end`: behind the newest copy. `start`: the partition holds no copy. */
+  /** `copy`: there stands the first record it has not read. `end`: behind the newest copy. `start`: before all that may be a copy. */
   readonly kind: 'copy' | 'end' | 'start'
   /** What the group had committed at the destination before; `null` for nothing. */
   readonly committedOffset: number | null
@@ -100,12 +100,14 @@ async function translateAll(
   return concurrently(copied, TRANSLATIONS_AT_A_TIME, async position => {
     const { topic, partition, destinationTopic, sourceOffset } = position
     const copy = { topic: destinationTopic, partition }
-    const found = await translator.place(position, sourceOffset, signal)
+    const { isBehindOthers, ...found } = await translator.place(position, sourceOffset, signal)
     return {
       ...{ topic, partition, destinationTopic, sourceOffset },
-      kind: found?.kind ?? 'start',
-      destinationOffset:
-        found?.destinationOffset ?? (await listOffset(destination, copy, EARLIEST, 'read_uncommitted')),
+      kind: isBehindOthers || found.sourceOffset === undefined ? 'start' : found.kind,
+      // Somewhere among what others have copied.
+      destinationOffset: isBehindOthers
+        ? await listOffset(destination, copy, EARLIEST, 'read_uncommitted')
+        : found.destinationOffset,
       committedOffset: committed.get(partitionKey(copy)) ?? null
     }
   })

@@ -1,6 +1,7 @@
 import type { Cluster } from '../cluster/cluster.ts'
+import { ClusterError } from '../cluster/errors.ts'
 import { readGroupOffsets } from '../cluster/group-list.ts'
-import { partitionKey, type TopicPartition } from '../cluster/offsets.ts'
+import type { TopicPartition } from '../cluster/offsets.ts'
 import { RecordProducer } from '../cluster/record-producer.ts'
 import { Backoff, pause } from '../cluster/retry.ts'
 import type { TopicAdmin } from '../cluster/topic-admin.ts'
@@ -137,16 +138,19 @@ export class FlowOffsets {
     if (config.replicationPolicy !== 'identity') return undefined
     // The reverse flow's second copy of progress, which it keeps where it writes to.
     const groupId = defaultGroupId(flow.destination.alias, flow.source.alias)
-    const [reverse] = await readGroupOffsets(source, [groupId], () => {})
-    const progress = new Map(
-      (reverse?.committed ?? []).map(commit => {
-        const { nextSourceOffset, destinationOffset } = fromCommit(commit)
-        return [partitionKey(commit), { nextOffset: nextSourceOffset, newestCopyOffset: destinationOffset }]
-      })
-    )
+    // Without an answer no group may be moved, or it would go past records that are at home there.
+    const unanswered = (_: string, error: string) => {
+      throw new ClusterError(error, `${source.alias}: reading how far ${groupId} is: ${error}`, true)
+    }
+    const [reverse] = await readGroupOffsets(source, [groupId], unanswered)
+    const progress = (reverse?.committed ?? []).map(commit => {
+      const { nextSourceOffset, destinationOffset } = fromCommit(commit)
+      const { topic, partition } = commit
+      return { topic, partition, nextOffset: nextSourceOffset, newestCopyOffset: destinationOffset }
+    })
     const originOf = (topic: string, partition: number) =>
       new ProvenanceReader(flow.destination.alias, topic, partition)
-    return progress.size === 0 ? undefined : new HomePositions(source, originOf, progress)
+    return progress.length === 0 ? undefined : new HomePositions(source, originOf, progress)
   }
 
   #newEmitter(): () => Promise<void> {

@@ -16,12 +16,18 @@ const READ_TOGETHER = 500
 
 /**
  * An application's consumer: a member of a group that reads and commits when it is told to. What it has read and not committed is
- * read again by its successor. It begins at the earliest record where its group has no offset.
+ * read again by its successor.
  */
 export class GroupConsumer implements AsyncDisposable {
   readonly #consumer: kafka.KafkaConsumer
 
-  static async join(bootstrap: string, groupId: string, topics: readonly string[]): Promise<GroupConsumer> {
+  /** @param reset where it begins in partitions of which its group has no offset */
+  static async join(
+    bootstrap: string,
+    groupId: string,
+    topics: readonly string[],
+    reset: 'earliest' | 'latest' | 'error' = 'earliest'
+  ): Promise<GroupConsumer> {
     const consumer = new kafka.KafkaConsumer(
       {
         'bootstrap.servers': bootstrap,
@@ -30,7 +36,7 @@ export class GroupConsumer implements AsyncDisposable {
         'enable.auto.commit': false,
         'isolation.level': 'read_committed'
       } as kafka.ConsumerGlobalConfig,
-      { 'auto.offset.reset': 'earliest' }
+      { 'auto.offset.reset': reset }
     )
     // librdkafka tries again by itself.
     consumer.on('event.error', () => {})
