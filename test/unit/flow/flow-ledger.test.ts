@@ -61,8 +61,7 @@ describe('FlowLedger', () => {
             detail: 'source offsets …',
             progress: progressAt(90),
             lagRecords: 10,
-            lagSeconds: 2.5,
-            retentionMarginSeconds: null
+            lagSeconds: 2.5
           })
         ]),
         1
