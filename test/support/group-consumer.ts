@@ -52,12 +52,29 @@ export class GroupConsumer implements AsyncDisposable {
     this.#consumer = consumer
   }
 
+  /** As many as there are at the moment, and no more than this. */
+  poll(count: number): Promise<ConsumedRecord[]> {
+    return new Promise((resolve, reject) => {
+      this.#consumer.consume(count, (error, messages) => {
+        if (error) return reject(error)
+        resolve(
+          messages.map(({ topic, partition, offset, key, value }) => ({
+            ...{ topic, partition, offset },
+            value: value === null ? null : value.toString('utf8'),
+            key: typeof key === 'string' ? Buffer.from(key, 'utf8') : (key ?? null),
+            bytes: value
+          }))
+        )
+      })
+    })
+  }
+
   /** At least so many records, in the order of each partition. */
   async read(count: number, timeoutMs = 60_000): Promise<ConsumedRecord[]> {
     const records: ConsumedRecord[] = []
     await until(
       async () => {
-        records.push(...(await this.#consume(Math.min(READ_TOGETHER, count - records.length))))
+        records.push(...(await this.poll(Math.min(READ_TOGETHER, count - records.length))))
         return records.length >= count
       },
       { timeoutMs, describe: `${count} records to be read` }
@@ -70,7 +87,7 @@ export class GroupConsumer implements AsyncDisposable {
     const records: ConsumedRecord[] = []
     let lastAtMs = performance.now()
     while (performance.now() - lastAtMs < quietMs) {
-      const more = await this.#consume(READ_TOGETHER)
+      const more = await this.poll(READ_TOGETHER)
       if (more.length > 0) lastAtMs = performance.now()
       records.push(...more)
     }
@@ -86,21 +103,5 @@ export class GroupConsumer implements AsyncDisposable {
   /** Leaves the group. What was not committed stays so. */
   async [Symbol.asyncDispose](): Promise<void> {
     await new Promise<void>(resolve => this.#consumer.disconnect(() => resolve()))
-  }
-
-  #consume(count: number): Promise<ConsumedRecord[]> {
-    return new Promise((resolve, reject) => {
-      this.#consumer.consume(count, (error, messages) => {
-        if (error) return reject(error)
-        resolve(
-          messages.map(({ topic, partition, offset, key, value }) => ({
-            ...{ topic, partition, offset },
-            value: value === null ? null : value.toString('utf8'),
-            key: typeof key === 'string' ? Buffer.from(key, 'utf8') : (key ?? null),
-            bytes: value
-          }))
-        )
-      })
-    })
   }
 }
