@@ -69,10 +69,7 @@ Examples:
     for (const { message } of translator.problems) process.stderr.write(`farlog translate: ${message}\n`)
     if (values.json) process.stdout.write(`${JSON.stringify(asJson(flow, group, rows), null, 2)}\n`)
     else if (rows.length > 0) process.stdout.write(asTable(flow, rows))
-    for (const { kind, topic, partition, detail } of rows) {
-      if (kind !== 'none') continue
-      process.stderr.write(`farlog translate: ${group === undefined ? '' : `${topic}-${partition}: `}${detail}\n`)
-    }
+    for (const { detail } of rows) if (detail !== null) process.stderr.write(`farlog translate: ${detail}\n`)
     return rows.length > 0 && rows.every(({ kind }) => kind !== 'none') ? EXIT.ok : EXIT.failed
   }
 }

@@ -44,14 +44,20 @@ export function assertNoError(errorCode: number, context: string): void {
   if (errorCode !== 0) throw brokerError(errorCode, context)
 }
 
+const REFUSED_CREDENTIALS = new Set(['SASL_AUTHENTICATION_FAILED', 'ILLEGAL_SASL_STATE', 'UNSUPPORTED_SASL_MECHANISM'])
+
 /** Brings whatever the client library or the operating system threw into one form. */
 export function toClusterError(error: unknown, context: string): ClusterError {
   if (error instanceof ClusterError) return error
   const apiCode = causesOf(error)
     .map(cause => (cause as { apiCode?: number }).apiCode)
     .find(code => code !== undefined)
-  if (apiCode !== undefined) return brokerError(apiCode, context, { cause: error })
   const reason = reasonOf(error)
+  // Credentials may be renewed in their files, so Kafka's own names for it, which it does not call retriable, count as ours.
+  if (apiCode !== undefined && REFUSED_CREDENTIALS.has(errorName(apiCode))) {
+    return new ClusterError('AUTHENTICATION', `${context}: ${reason}`, true, { cause: error })
+  }
+  if (apiCode !== undefined) return brokerError(apiCode, context, { cause: error })
   if (/SASL authentication failed|suitable SASL mechanism/i.test(reason)) {
     return new ClusterError('AUTHENTICATION', `${context}: ${reason}`, true, { cause: error })
   }

@@ -14,18 +14,25 @@ export function compileNameFilter(filter: NameFilter): (name: string) => boolean
 /** MirrorMaker 2's topic for heartbeats. */
 export const HEARTBEATS_TOPIC = 'heartbeats'
 
+/** Whether a topic only holds the heartbeats of flows: those are sent, and a topic of this name is taken for theirs. */
+export function isHeartbeatProbe({ heartbeatIntervalMs }: HeartbeatConfig, topic: string): boolean {
+  return heartbeatIntervalMs > 0 && topic === HEARTBEATS_TOPIC
+}
+
+interface HeartbeatConfig {
+  readonly heartbeatIntervalMs: number
+}
+
 /**
  * Whether a topic is to be mirrored as far as its name says. Heartbeats are, whatever else is selected (as MirrorMaker 2 does it),
  * while they are sent and not excluded by name.
  */
-export function compileTopicFilter(config: {
-  readonly topics: NameFilter
-  readonly heartbeatIntervalMs: number
-}): (topic: string) => boolean {
+export function compileTopicFilter(
+  config: HeartbeatConfig & { readonly topics: NameFilter }
+): (topic: string) => boolean {
   const isSelected = compileNameFilter(config.topics)
-  if (config.heartbeatIntervalMs === 0) return isSelected
   const heartbeats = compileNameFilter({ include: [HEARTBEATS_TOPIC], exclude: config.topics.exclude })
-  return topic => isSelected(topic) || heartbeats(topic)
+  return topic => isSelected(topic) || (isHeartbeatProbe(config, topic) && heartbeats(topic))
 }
 
 /**

@@ -175,7 +175,7 @@ export const FIXED = {
     name: 'FARLOG_HEARTBEAT_INTERVAL',
     doc:
       'How often a heartbeat is sent through each flow, in the topic `heartbeats`, which is then mirrored unless ' +
-      '`FARLOG_TOPICS_EXCLUDE` names it; at least `100ms`, or `0s` for never.',
+      '`FARLOG_TOPICS_EXCLUDE` names it, but not counted or shown as a partition; at least `100ms`, or `0s` for never.',
     format: interval,
     default: '1s'
   }),

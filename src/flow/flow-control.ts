@@ -12,7 +12,7 @@ import { isMember } from '../cluster/group-state.ts'
 import { partitionKey, type TopicPartition } from '../cluster/offsets.ts'
 import { Backoff, pause } from '../cluster/retry.ts'
 import { TopicAdmin } from '../cluster/topic-admin.ts'
-import { HEARTBEATS_TOPIC } from '../config/name-filter.ts'
+import { HEARTBEATS_TOPIC, isHeartbeatProbe } from '../config/name-filter.ts'
 import type { ClusterConfig, Config, FlowConfig } from '../config/types.ts'
 import type { LoggedOrder } from '../events/event-log.ts'
 import { stopStatus } from '../events/flow-order.ts'
@@ -98,7 +98,7 @@ export class FlowControl {
       },
       this.#log
     )
-    this.#ledger = new FlowLedger(flow, options.metrics)
+    this.#ledger = new FlowLedger(flow, options.metrics, topic => isHeartbeatProbe(config, topic))
     this.#events = new FlowEvents({
       flow,
       destination: this.#destination,

@@ -11,11 +11,15 @@ interface Uncommitted extends TopicPartition {
   readonly progress: Progress
 }
 
-/** What the main thread knows of a flow's partitions from the data plane's reports. */
+/**
+ * What the main thread knows of a flow's partitions from the data plane's reports. Heartbeats are the flow's own probe: they are
+ * mirrored and committed like all else, but nobody would miss them, so they are neither shown nor counted.
+ */
 export class FlowLedger {
   readonly labels: { readonly source: string; readonly destination: string }
   readonly #groupId: string
   readonly #metrics: Metrics
+  readonly #isProbe: (partition: TopicPartition) => boolean
   /** Owned partitions, with the newest report of each once there is one. */
   readonly #owned = new Map<string, TopicPartition & { report: PartitionReport | undefined }>()
   readonly #uncommitted = new Map<string, Uncommitted>()
@@ -25,10 +29,12 @@ export class FlowLedger {
   /** What was acknowledged lately, oldest first. */
   readonly #acknowledged: { atMs: number; records: number; bytes: number }[] = []
 
-  constructor(flow: FlowConfig, metrics: Metrics) {
+  /** @param isProbe topics that only say whether the flow is alive */
+  constructor(flow: FlowConfig, metrics: Metrics, isProbe: (topic: string) => boolean) {
     this.labels = { source: flow.source.alias, destination: flow.destination.alias }
     this.#groupId = flow.groupId
     this.#metrics = metrics
+    this.#isProbe = ({ topic }) => isProbe(topic)
   }
 
   own(partitions: readonly TopicPartition[]): void {
@@ -61,13 +67,14 @@ export class FlowLedger {
     let records = 0
     let bytes = 0
     for (const partition of report.partitions) {
+      this.#note(partition)
+      if (this.#isProbe(partition)) continue
       this.#metrics.countPartition(
         { ...this.labels, topic: partition.topic, partition: partition.partition },
         partition.counts
       )
       records += partition.counts.records
       bytes += partition.counts.bytes
-      this.#note(partition)
     }
     this.#metrics.addLatencies(this.labels, report.latencyCounts, report.latencySumSeconds)
     for (let i = 0; i < report.fenced; i++) this.#metrics.countFenced(this.labels)
@@ -116,7 +123,7 @@ export class FlowLedger {
   }
 
   status(nowMs: number): Omit<FlowStatus, 'events' | 'stopped' | 'groups' | 'heartbeatAgeSeconds'> {
-    const partitions = [...this.#owned.values()].map(statusOf)
+    const partitions = [...this.#owned.values()].filter(owned => !this.#isProbe(owned)).map(statusOf)
     const sinceMs = nowMs - RATE_WINDOW_MS
     const recent = this.#acknowledged.filter(({ atMs }) => atMs >= sinceMs)
     const perSecond = (sum: number) => Math.round((sum * 1000) / RATE_WINDOW_MS)

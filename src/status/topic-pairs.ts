@@ -1,5 +1,5 @@
 import type { TopicMetadata } from '../cluster/cluster.ts'
-import { compileNameFilter, compileTopicFilter } from '../config/name-filter.ts'
+import { compileNameFilter, isHeartbeatProbe } from '../config/name-filter.ts'
 import type { Config, FlowConfig } from '../config/types.ts'
 import { type ReplicationPolicy, replicationPolicy } from '../rewrite/replication-policy.ts'
 
@@ -22,9 +22,13 @@ export class TopicPairs {
     const separator = config.replicationPolicySeparator
     this.#policy = replicationPolicy(config.replicationPolicy, source.alias, destination.alias, separator)
     this.#prefix = config.replicationPolicy === 'identity' ? '' : `${source.alias}${separator}`
-    const isConfigured = compileTopicFilter(config)
+    const isConfigured = compileNameFilter(config.topics)
     const isAskedFor = only === undefined ? () => true : compileNameFilter({ include: only, exclude: [] })
-    this.#isSelected = topic => isConfigured(topic) && isAskedFor(topic) && this.#policy.refusal(topic) === null
+    this.#isSelected = topic =>
+      !isHeartbeatProbe(config, topic) &&
+      isConfigured(topic) &&
+      isAskedFor(topic) &&
+      this.#policy.refusal(topic) === null
   }
 
   /** The partitions to be mirrored, from what the source holds. */

@@ -150,7 +150,7 @@ describe('a cluster that lets only some do some things', function () {
     await caughtUp(worker, bed.eastAdmin, topic, { destination: 'south' })
     const [held] = await partitionsOf(worker, topic, 'west')
     assert.equal(held?.nextSourceOffset, 10)
-    assert.notEqual(held?.state, 'halted')
+    assert.notEqual(held?.state, 'halted', `${held?.reason}: ${held?.detail}`)
 
     writeFileSync(file, 'second-password')
     await caughtUp(worker, bed.eastAdmin, topic, { destination: 'west' })

@@ -194,6 +194,11 @@ describe('events of the source, and farlog resume', function () {
     await caughtUp(await startWorker('passed', { FARLOG_ON_GAP: 'continue' }), admin, 'passed')
     const [gap] = await events('passed', 1)
     assert.deepEqual([gap!.kind, gap!.action, gap!.firstOffset, gap!.nextOffset], ['GAP', 'CONTINUED', 10, 15])
+    const newestBefore = (await readRecords(west.bootstrap, 'east.passed'))[9]!
+    assert.equal(gap!.destinationOffset, newestBefore.offset + 1)
+    const log = 'farlog.events.east.internal'
+    await using westAdmin = new KafkaAdmin(west.bootstrap)
+    assert.equal((await westAdmin.topicConfig(log))['retention.ms'], '-1')
   })
 
   it('refuses what makes no sense, and says what would', async () => {

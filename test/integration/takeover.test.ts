@@ -30,7 +30,9 @@ describe('workers that come and go under load', function () {
       FARLOG_DESTINATIONS: 'west',
       FARLOG_EAST_BOOTSTRAP_SERVERS: east.bootstrap,
       FARLOG_WEST_BOOTSTRAP_SERVERS: west.bootstrap,
-      FARLOG_REFRESH_INTERVAL: '2s'
+      FARLOG_REFRESH_INTERVAL: '2s',
+      // One partition more would be shared out unevenly.
+      FARLOG_HEARTBEAT_INTERVAL: '0s'
     }
   })
 

@@ -168,6 +168,16 @@ export class KafkaAdmin implements AsyncDisposable {
       .map(({ metadata }) => (metadata ?? '').replace(/\0+$/, ''))
   }
 
+  /** Commits offsets for a group without members; nothing else of it changes. */
+  async commitOffsets(
+    groupId: string,
+    topic: string,
+    offsets: readonly (readonly [partition: number, offset: number])[]
+  ): Promise<void> {
+    const partitionOffsets = offsets.map(([partition, offset]) => ({ partition, offset: BigInt(offset) }))
+    await this.#admin.alterConsumerGroupOffsets({ groupId, topics: [{ name: topic, partitionOffsets }] })
+  }
+
   /** Groups of the newer protocol (KIP-848). */
   async consumerProtocolGroups(): Promise<string[]> {
     return [...(await this.#admin.listGroups({ types: ['consumer'] })).keys()]

@@ -100,6 +100,10 @@ describe('what a client library or the system threw', () => {
       const error = toClusterError(new NetworkError('x', { cause: new Error(text) }), 'east')
       assert.deepEqual([error.code, error.retriable], ['AUTHENTICATION', true])
     }
+    const saslAuthenticationFailed = 58
+    const answered = new ResponseError(36, 2, { '': [saslAuthenticationFailed, 'no'] }, {})
+    const error = toClusterError(new NetworkError('SASL authentication failed.', { cause: answered }), 'east')
+    assert.deepEqual([error.code, error.retriable], ['AUTHENTICATION', true])
   })
 })
 

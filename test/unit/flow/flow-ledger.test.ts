@@ -29,6 +29,25 @@ describe('FlowLedger', () => {
       ])
     })
 
+    it('leaves heartbeats out, of what is counted and summed too, but has their progress committed', () => {
+      const { ledger, counted } = newLedger()
+      const heartbeats = { topic: 'heartbeats', partition: 0 }
+      ledger.own([heartbeats])
+      ledger.receive(flowReport([partitionReport({ ...heartbeats, progress: progressAt(5), lagRecords: null })]), 0)
+      const { partitions, exposure, rates } = ledger.status(0)
+      assert.deepEqual(partitions, [])
+      assert.deepEqual(exposure, { records: 0, seconds: 0 })
+      assert.equal(rates.recordsPerSecond, 0)
+      assert.deepEqual(
+        counted.filter(([name]) => name === 'countPartition'),
+        []
+      )
+      assert.deepEqual(
+        ledger.takeUncommitted().map(({ topic }) => topic),
+        ['heartbeats']
+      )
+    })
+
     it('shows the newest report of each', () => {
       const { ledger } = newLedger()
       ledger.own([ORDERS_0, ORDERS_1])
@@ -342,5 +361,5 @@ function newLedger(): { ledger: FlowLedger; counted: unknown[][] } {
   })
   const cluster = (alias: string) => ({ alias }) as FlowConfig['source']
   const flow: FlowConfig = { source: cluster('east'), destination: cluster('west'), groupId: 'farlog-east-west' }
-  return { ledger: new FlowLedger(flow, metrics), counted }
+  return { ledger: new FlowLedger(flow, metrics, topic => topic === 'heartbeats'), counted }
 }

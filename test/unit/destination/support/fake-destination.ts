@@ -19,6 +19,8 @@ export class FakeDestination {
   readonly #answerBytes: number
   /** Another one when the topic was made anew. */
   topicId = '00112233445566778899aabbccddeeff'
+  /** What Fetch says of it; the log's end unless set. */
+  highWatermark: number | undefined
   /** What was fetched and is not given back. */
   held = 0
   fetches = 0
@@ -67,9 +69,15 @@ export class FakeDestination {
     const fetchOffset = Number(body.readBigInt64BE(25 + 1 + 16 + 1 + 8))
     assert.ok(fetchOffset >= this.#logStart, 'nothing below the log’s start is asked for')
     const maxBytes = Math.min(body.readInt32BE(12), this.#answerBytes)
-    const batches = this.#log.filter(({ lastOffset }) => lastOffset >= fetchOffset).map(({ bytes }) => bytes)
+    const first = this.#log.findIndex(({ lastOffset }) => lastOffset >= fetchOffset)
+    const batches: Buffer[] = []
+    let bytes = 0
+    for (let at = first; at >= 0 && at < this.#log.length && bytes < maxBytes; at++) {
+      batches.push(this.#log[at]!.bytes)
+      bytes += this.#log[at]!.bytes.length
+    }
     const records = Buffer.concat(batches).subarray(0, Math.max(maxBytes, batches[0]?.length ?? 0))
-    const answered = { partition: DESTINATION.partition, highWatermark: this.#logEnd, records }
+    const answered = { partition: DESTINATION.partition, highWatermark: this.highWatermark ?? this.#logEnd, records }
     this.held++
     return {
       bytes: fetchResponse({
