@@ -53,7 +53,10 @@ class Sites implements AsyncDisposable {
       FARLOG_DESTINATIONS: 'west',
       FARLOG_EAST_BOOTSTRAP_SERVERS: east.bootstrap,
       FARLOG_WEST_BOOTSTRAP_SERVERS: west.bootstrap,
-      FARLOG_REFRESH_INTERVAL: '1s'
+      FARLOG_REFRESH_INTERVAL: '1s',
+      // Tests say themselves what is known of groups.
+      FARLOG_CHECKPOINT_INTERVAL: '0s',
+      FARLOG_HEARTBEAT_INTERVAL: '0s'
     }
   }
 
@@ -379,10 +382,10 @@ describe('farlog failover', function () {
       FARLOG_SOURCE: 'east',
       FARLOG_DESTINATIONS: 'west',
       FARLOG_EAST_BOOTSTRAP_SERVERS: '127.0.0.1:1',
-      FARLOG_WEST_BOOTSTRAP_SERVERS: '127.0.0.1:1'
+      FARLOG_WEST_BOOTSTRAP_SERVERS: '127.0.0.1:2'
     })
     assert.equal(code, 1)
-    assert.match(stderr, /^farlog: west \(127\.0\.0\.1:1\) cannot be reached: .*\n$/)
+    assert.match(stderr, /^farlog: west \(127\.0\.0\.1:2\) cannot be reached: .*\n$/)
     assert.equal(stdout, '')
     const refused = await runFarlog(['failover', '--groups', '('], {})
     assert.equal(refused.code, 2)

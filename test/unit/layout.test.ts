@@ -96,6 +96,12 @@ describe('the layout of src', () => {
     assert.deepEqual(circles(), [])
   })
 
+  it('keeps librdkafka, which no worker thread can load, out of the data plane', () => {
+    const needed = neededBy('flow/data-plane-thread.ts')
+    assert.ok(needed.has('@platformatic/kafka'))
+    assert.ok(!needed.has('@confluentinc/kafka-javascript'), [...needed].join(', '))
+  })
+
   it('imports files that are there', () => {
     assert.deepEqual(
       ownImports().filter(({ to }) => !files.has(to)),
@@ -144,6 +150,18 @@ function ownImports(): { from: string; to: string; isTypeOnly: boolean }[] {
   return [...files].flatMap(([from, imports]) =>
     imports.filter(({ to }) => to.endsWith('.ts')).map(found => ({ from, ...found }))
   )
+}
+
+/** Files and packages that are loaded with this file. */
+function neededBy(file: string): Set<string> {
+  const needed = new Set<string>()
+  const walk = (from: string): void => {
+    if (needed.has(from)) return
+    needed.add(from)
+    for (const { to, isTypeOnly } of files.get(from) ?? []) if (!isTypeOnly) walk(to)
+  }
+  walk(file)
+  return needed
 }
 
 /** Each circle once, from the file that comes first in the alphabet. */
