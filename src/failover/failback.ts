@@ -10,7 +10,7 @@
  * The flow itself stays stopped: writers are at the destination now, and its workers would have the lost records arrive at once.
  * Each step does nothing that is done already, so the same command goes on where it was interrupted.
  */
-import { partitionKey } from '../cluster/offsets.ts'
+import { LATEST, listOffset, partitionKey } from '../cluster/offsets.ts'
 import type { FlowOrder } from '../events/flow-order.ts'
 import { concurrently } from '../status/concurrently.ts'
 import type { FailbackOptions, FailbackReport } from './failback-report.ts'
@@ -140,13 +140,19 @@ class Failback {
     }
     const unskipped = holding.filter(partition => !isSkipped(partition))
     if (!isDryRun) {
-      await concurrently(unskipped, REQUESTS_AT_A_TIME, async ({ topic, partition, topicId, firstOffset, reported }) =>
-        this.#book.request({
-          ...{ topic, partition, topicId, firstOffset },
-          destinationOffset: (reported.lastDestinationOffset ?? -1) + 1,
-          ...{ observer: orderedBy, observedAt: Date.now() },
-          detail: `failback, order ${id}: ${topic}-${partition} goes on behind what exists only at ${flow.source.alias}`
-        })
+      await concurrently(
+        unskipped,
+        REQUESTS_AT_A_TIME,
+        async ({ topic, partition, topicId, firstOffset, reported }) => {
+          const copy = { topic: reported.destinationTopic, partition }
+          // Whatever comes from there on stands behind all that is there now.
+          const destinationOffset = await listOffset(this.#sides.destination, copy, LATEST, 'read_uncommitted')
+          await this.#book.request({
+            ...{ topic, partition, topicId, firstOffset, destinationOffset },
+            ...{ observer: orderedBy, observedAt: Date.now() },
+            detail: `failback, order ${id}: ${topic}-${partition} goes on behind what exists only at ${flow.source.alias}`
+          })
+        }
       )
     }
     say('decision', `they stay at ${flow.source.alias}: the flow goes on behind them in ${holding.length} partitions`)

@@ -61,7 +61,7 @@ export async function switchOver(options: SwitchoverOptions): Promise<Switchover
   await using sides = await FlowSides.open(config, flow, CLIENT_ID)
   await using book = new OrderBook(sides, CLIENT_ID)
   const switchover = new Switchover(options, sides, book)
-  return switchover.run()
+  return await switchover.run()
 }
 
 class Switchover {
@@ -341,7 +341,7 @@ class Switchover {
   async #observe(): Promise<FlowOverview> {
     const { config, flow, signal } = this.#options
     await using observer = new FlowObserver(config, flow, { topics: undefined, nowMs: () => Date.now() })
-    return observer.observe(signal)
+    return await observer.observe(signal)
   }
 
   /** Those that are mirrored and are at the source now; heartbeats never stop. */

@@ -31,8 +31,10 @@ export function replicationPolicy(
       if (topic.startsWith('.')) return 'its name starts with a dot'
       if (INTERNAL_SUFFIXES.concat(`${separator}internal`).some(suffix => topic.endsWith(suffix)))
         return 'it is internal to a Kafka tool'
-      // Each hop put its alias and a separator in front; an alias may hold separators itself.
-      if (name === 'default' && `${separator}${topic}`.includes(`${separator}${destinationAlias}${separator}`)) {
+      // Each hop put its alias and a separator in front; an alias may hold separators itself. Under `identity` that is so of
+      // heartbeats only, and mirrored back they would be mixed with those that are sent.
+      const isRenamed = name === 'default' || topic.endsWith(`${separator}${HEARTBEATS}`)
+      if (isRenamed && `${separator}${topic}`.includes(`${separator}${destinationAlias}${separator}`)) {
         return `it came from ${destinationAlias}, so mirroring it there would be a cycle`
       }
       return null
