@@ -82,7 +82,7 @@ function lossSentence({ source, destination, loss, isDryRun }: FailoverReport): 
   if (lostRecordsMax === 0) {
     return `Nothing that is known of ${would === 'are' ? 'is' : would} missing at ${destination}.${unknown}${contact}`
   }
-  const seconds = lostSeconds === 0 ? '' : `, up to ${duration(lostSeconds)} old`
+  const seconds = lostSeconds === 0 ? '' : `, up to ${duration(lostSeconds)} old,`
   return (
     `At most ${counted(lostRecordsMax, 'record')}${seconds} ${would} missing at ${destination}, ` +
     `in ${inThousands(partitionsWithLoss)} of ${counted(partitions, 'partition')} (markers count too).${unknown}${contact}`

@@ -7,12 +7,14 @@ import type { PartitionLoss } from '../events/partition-loss.ts'
 import { ProvenanceReader } from '../rewrite/provenance.ts'
 import { concurrently } from '../status/concurrently.ts'
 import type { FlowPartition, FlowSides } from './flow-sides.ts'
+import { insist } from './insist.ts'
 import { lossOf, type NewestCopy, type SourceNow } from './loss.ts'
 
 /** Reads within partitions at a time. */
 const READS_AT_A_TIME = 32
 /** A timestamp is nice to know: where another writer's open transaction hides the record, it is left out. */
-const PATIENCE_MS = 3_000
+const TIMESTAMP_PATIENCE_MS = 3_000
+const READ_PATIENCE_MS = 15_000
 
 /**
  * What of each partition is at the destination, and what is known to have been at the source. It is exact once nobody writes any
@@ -31,7 +33,11 @@ export async function readLosses(
     lossOf({
       ...{ orderId, source: sides.source.alias, destination: sides.destination.alias },
       ...{ partition, committed: partition.committed, nowMs },
-      newestCopy: await readNewestCopy(sides, partition, signal),
+      newestCopy: await insist(() => readNewestCopy(sides, partition, signal), {
+        patienceMs: READ_PATIENCE_MS,
+        refresh: () => sides.destination.refreshTogether(partition.destinationTopic),
+        signal
+      }),
       sourceNow: sourceNow.get(partitionKey(partition))
     })
   )
@@ -83,7 +89,10 @@ async function readTimestamp(
   const topicId = destination.topic(copy.topic)?.topicId ?? ''
   const range = { ...copy, topicId, fromOffset: offset, endOffset: offset + 1 }
   try {
-    for await (const { records } of readRecords(destination, range, { purpose: 'newest', patienceMs: PATIENCE_MS })) {
+    for await (const { records } of readRecords(destination, range, {
+      purpose: 'newest',
+      patienceMs: TIMESTAMP_PATIENCE_MS
+    })) {
       if (records[0] !== undefined) return Number(records[0].timestamp)
     }
   } catch (error) {

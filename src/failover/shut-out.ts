@@ -1,8 +1,7 @@
 import type { Cluster } from '../cluster/cluster.ts'
-import { ClusterError } from '../cluster/errors.ts'
-import { Backoff, pause } from '../cluster/retry.ts'
 import { type Fence, transactionalId } from '../destination/fence.ts'
 import { untilServed } from '../destination/until-served.ts'
+import { insist } from './insist.ts'
 
 /** A source partition, and the topic that its copy is in. */
 export interface CopiedPartition {
@@ -16,13 +15,10 @@ export interface ShutOutOptions {
   readonly fence: Fence
   /** Alias of the source. */
   readonly source: string
-  /** For how long trouble is tried again, unless it is a missing right. */
+  /** For how long trouble is tried again. */
   readonly patienceMs: number
   readonly signal: AbortSignal
 }
-
-const RETRY_FIRST_MS = 100
-const RETRY_MAX_MS = 2_000
 
 /**
  * Shuts every worker out of a partition: whatever its log shows from here on is all that has been written, unless somebody fences
@@ -34,20 +30,12 @@ export async function shutOut(
   { destination, fence, source, patienceMs, signal }: ShutOutOptions
 ): Promise<void> {
   const id = transactionalId(source, destination.alias, topic, partition)
-  const backoff = new Backoff(RETRY_FIRST_MS, RETRY_MAX_MS)
-  const deadlineMs = performance.now() + patienceMs
-  for (;;) {
-    signal.throwIfAborted()
-    try {
+  const refresh = () => destination.refreshTogether(destinationTopic)
+  await insist(
+    async () => {
       await untilServed(destination, { topic: destinationTopic, partition }, signal)
       await fence.raise(id, destinationTopic, partition, signal)
-      return
-    } catch (error) {
-      signal.throwIfAborted()
-      const isForbidden = error instanceof ClusterError && error.code.endsWith('_AUTHORIZATION_FAILED')
-      if (!(error instanceof ClusterError) || isForbidden || performance.now() > deadlineMs) throw error
-    }
-    await pause(backoff.nextMs(), signal)
-    await destination.refreshTogether(destinationTopic)
-  }
+    },
+    { patienceMs, refresh, signal }
+  )
 }

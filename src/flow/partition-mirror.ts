@@ -34,6 +34,11 @@ const HALT_PAUSE_FIRST_MS = 5_000
 const HALT_PAUSE_MAX_MS = 300_000
 /** Often enough for brokers that forget unused transactional ids after two days instead of a week. */
 const FENCE_RENEWAL_INTERVAL_MS = 24 * 3_600_000
+/**
+ * A leader forgets a producer, and with it the fence, a day after its last write (`producer.id.expiration.ms`). So a partition that
+ * stands still by an order is fenced again within that time: whoever was shut out stays out.
+ */
+const STOPPED_FENCE_INTERVAL_MS = 12 * 3_600_000
 const RETRY_FIRST_MS = 100
 const RETRY_MAX_MS = 5_000
 /** Below this many bytes a batch is not split any further. */
@@ -147,7 +152,8 @@ export class PartitionMirror {
       if (halt.reason === 'stopped') this.#tellStopped()
       this.#wake = new AbortController()
       const woken = AbortSignal.any([signal, this.#wake.signal])
-      await (isHealable(halt) ? pause(haltBackoff.nextMs(), woken) : aborted(woken))
+      if (halt.reason === 'stopped') await pause(STOPPED_FENCE_INTERVAL_MS, woken)
+      else await (isHealable(halt) ? pause(haltBackoff.nextMs(), woken) : aborted(woken))
     }
   }
 

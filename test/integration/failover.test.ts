@@ -5,11 +5,14 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import avro from 'avsc'
 import { Cluster } from '../../src/cluster/cluster.ts'
+import { fetchBatches } from '../../src/cluster/fetch-batches.ts'
 import { EventReader } from '../../src/events/event-log.ts'
 import type { PartitionLoss } from '../../src/events/partition-loss.ts'
 import type { FailoverReport } from '../../src/failover/failover.ts'
 import type { FlowStatus } from '../../src/observe/status.ts'
 import { encodeCheckpoint } from '../../src/offsets/mm2-format.ts'
+import { ProvenanceHeader } from '../../src/rewrite/provenance.ts'
+import { stampOf } from '../simulation/requests.ts'
 import { BatchWriter, writeInTransaction } from '../support/batch-writer.ts'
 import { caughtUp, partitionsOf } from '../support/caught-up.ts'
 import { type FarlogProcess, runFarlog, startFarlog } from '../support/farlog-process.ts'
@@ -23,6 +26,7 @@ import { startProducing } from '../support/produce.ts'
 import { readRecords, sourceOffsets } from '../support/read-records.ts'
 import { assertSameRecords } from '../support/same-records.ts'
 import { until } from '../support/wait.ts'
+import { writeAs } from '../support/write-as.ts'
 
 const LOAD_PARTITIONS = 3
 const EVENTS = 'farlog.events.east.internal'
@@ -151,6 +155,9 @@ describe('farlog failover', function () {
     assert.equal(report.order?.action, 'STOP')
 
     const after = await copiesOf(sites)
+    for (let partition = 0; partition < LOAD_PARTITIONS; partition++) {
+      assert.equal(await writeAsLastOwner(west.bootstrap, 'east.load', partition), 'INVALID_PRODUCER_EPOCH')
+    }
     first.kill('SIGCONT')
     await until(
       async () => {
@@ -219,6 +226,39 @@ describe('farlog failover', function () {
     assert.equal(await committed('beyond'), copies.at(-1)!.offset + 1)
     assert.equal(await committed('other'), undefined)
     assert.deepEqual(await westAdmin.committedMetadata('billing', 'east.plain'), ['of billing'])
+    await load.stop().catch(() => {})
+  })
+
+  it('has workers that outlive the source hand in what they hold, before it tells the loss', async () => {
+    await using sites = await Sites.start()
+    const { east, eastAdmin } = sites
+    await eastAdmin.createTopic('load', LOAD_PARTITIONS)
+    const worker = await sites.startWorker()
+    await worker.waitReady()
+    await using load = await startProducing({
+      ...{ bootstrap: east.bootstrap, topics: [{ name: 'load', partitions: LOAD_PARTITIONS }], shape: 'plain' },
+      ...{ records: 0, rate: 3_000 }
+    })
+    load.finished.catch(() => {})
+    await until(async () => (await sites.copies('load')).length > 500, { describe: 'copies under load' })
+    await east.brokers[0]!.kill('SIGKILL')
+    const killedAtMs = Date.now()
+    const { code, stdout, stderr } = await sites.farlog('failover', '--json')
+    assert.equal(code, 0, stderr)
+    assert.match(stderr, /drain +3 of 3 partitions say that they stand still\n/)
+    const report = JSON.parse(stdout) as FailoverReport
+    const after = await copiesOf(sites)
+    await east.brokers[0]!.restart()
+    for (const loss of report.loss.losses) {
+      const records = await readRecords(east.bootstrap, 'load', loss.partition)
+      const below = records.map(({ offset }) => offset).filter(offset => offset < loss.nextSourceOffset!)
+      assert.deepEqual(after[`load-${loss.partition}`], below)
+      assert.ok(loss.sourceEndOffset! <= records.at(-1)!.offset + 1)
+      // It has told what it heard last, not what it had committed before.
+      assert.equal(loss.lostRecordsMax, 0)
+      assert.ok(loss.sourceEndOffset! >= loss.nextSourceOffset!)
+      assert.ok(Math.abs(loss.sourceSeenAt! - killedAtMs) < 3_000, `${loss.sourceSeenAt! - killedAtMs}`)
+    }
     await load.stop().catch(() => {})
   })
 
@@ -430,6 +470,19 @@ async function interruptAt(sites: Sites, step: number): Promise<void> {
     if (line.startsWith(`${step}/`)) command.signal('SIGKILL')
   })
   assert.deepEqual(await command.exit, { code: null, signal: 'SIGKILL' }, `killed at step ${step}`)
+}
+
+/** Goes on as who wrote the newest copy of a partition. Resolves to the leader's answer. */
+async function writeAsLastOwner(bootstrap: string, topic: string, partition: number): Promise<string> {
+  const newest = (await readRecords(bootstrap, topic, partition)).at(-1)!
+  await using cluster = new Cluster(plainCluster('west', bootstrap), 'test')
+  await cluster.refresh([topic])
+  const { records } = await fetchBatches(cluster, { topic, partition }, newest.offset, {
+    ...{ purpose: 'test', maxBytes: 1_000_000, doing: 'reading' }
+  })
+  const { producerId, producerEpoch, lastSequence } = stampOf(records)
+  const header = Uint8Array.from(new ProvenanceHeader('east', 'load', partition).encode(newest.offset))
+  return await writeAs(cluster, { topic, partition }, { producerId, producerEpoch }, lastSequence + 1, [header])
 }
 
 async function readFile(path: string): Promise<PartitionLoss[]> {

@@ -1,20 +1,17 @@
 import assert from 'node:assert/strict'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Cluster } from '../../src/cluster/cluster.ts'
-import { produce } from '../../src/cluster/produce.ts'
 import { type ProducerIdentity, TransactionCoordinators } from '../../src/cluster/transactions.ts'
 import { loadConfig } from '../../src/config/load.ts'
 import { Fence, transactionalId } from '../../src/destination/fence.ts'
 import { findEnd } from '../../src/destination/find-end.ts'
 import { untilServed } from '../../src/destination/until-served.ts'
 import { Permits } from '../../src/flow/permits.ts'
-import { BatchBuilder } from '../../src/records/batch-builder.ts'
-import { BufferPool } from '../../src/records/buffer-pool.ts'
-import { writeVarint } from '../../src/records/varint.ts'
 import { ProvenanceHeader, ProvenanceReader } from '../../src/rewrite/provenance.ts'
 import { type KafkaCluster, startKafka } from '../support/kafka-cluster.ts'
 import { createTopics } from '../support/topics.ts'
 import { until } from '../support/wait.ts'
+import { writeAs } from '../support/write-as.ts'
 
 /** The two steps that exactly-once stands on, tried on a real broker one by one. */
 describe('fencing and finding the end', function () {
@@ -146,18 +143,13 @@ describe('fencing and finding the end', function () {
     return name
   }
 
-  async function write(
+  function write(
     topic: string,
     identity: ProducerIdentity,
     baseSequence: number,
     headers: readonly Uint8Array[]
   ): Promise<string> {
-    const builder = new BatchBuilder(new BufferPool(0), 0, 1024)
-    for (const [index, header] of headers.entries()) append(builder, index, header)
-    const connection = await west.batchBroker(west.leaderOf(topic, 0)!.nodeId, 'test')
-    const batch = builder.seal({ ...identity, baseSequence }).bytes
-    const { partitions } = await produce(connection, [{ topic, partition: 0, batch }])
-    return partitions[0]!.error
+    return writeAs(west, { topic, partition: 0 }, identity, baseSequence, headers)
   }
 })
 
@@ -167,21 +159,4 @@ function mirrored(sourceOffset: number): Uint8Array {
 
 function headerOf(alias: string, sourceOffset: number): Uint8Array {
   return Uint8Array.from(new ProvenanceHeader(alias, 'orders', 0).encode(sourceOffset))
-}
-
-/** A record with no key, no value and one header. */
-function append(builder: BatchBuilder, index: number, header: Uint8Array): void {
-  const body = Buffer.alloc(16 + header.length)
-  let at = 1 // attributes
-  at = writeVarint(body, 0, at) // timestamp delta
-  at = writeVarint(body, index, at)
-  at = writeVarint(body, -1, at)
-  at = writeVarint(body, -1, at)
-  at = writeVarint(body, 1, at)
-  body.set(header, at)
-  at += header.length
-  builder.ensure(at + 5)
-  const start = writeVarint(builder.bytes, at, builder.length)
-  body.copy(builder.bytes, start, 0, at)
-  builder.added(index, 1_700_000_000_000, start + at)
 }

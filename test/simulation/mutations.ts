@@ -39,6 +39,8 @@ const MUTATIONS: Readonly<Record<string, readonly Replacement[]>> = {
 `
     }
   ],
+  /** Whether the flow is stopped is only heard of now and then. */
+  'order-not-read': [{ file: 'flow/partition-mirror.ts', from: '          await this.#assertMayMirror()\n', to: '' }],
   /** A failed batch is sent again while later ones are in flight: behind them. */
   'retry-at-once': [
     {

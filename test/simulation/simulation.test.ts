@@ -15,6 +15,7 @@ const TIMEOUT_MS = 180_000
 const FOUND_BY: Readonly<Record<string, RegExp>> = {
   'end-before-fence': /is copied twice/,
   'order-before-fence': /is written though the flow is stopped/,
+  'order-not-read': /is written though the flow is stopped/,
   'retry-at-once': /while \d+ is unanswered/,
   'many-at-first': /is copied before \d+: a hole/,
   'progress-before-acknowledgement': /is not acknowledged/

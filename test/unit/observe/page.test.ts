@@ -101,6 +101,12 @@ describe('the page', () => {
     )
   })
 
+  it('says that the flow was stopped, by whom and why', async () => {
+    const stopped = { id: 'a', stoppedBy: 'ops@laptop', stoppedAt: '2026-01-01T00:00:00.000Z', reason: 'failover' }
+    const { flows } = await render(() => workerStatus({ flows: [flowStatus({ stopped })] }))
+    assert.equal(flows.all('p')[0]!.textContent, 'Stopped by ops@laptop at 2026-01-01T00:00:00.000Z: failover.')
+  })
+
   it('shows consumer groups and the heartbeat where the worker looks after them', async () => {
     const groups = [{ group: 'billing', checkpointAgeSeconds: 2, reprocessRecords: 7 }]
     const { flows } = await render(() => workerStatus({ flows: [flowStatus({ groups, heartbeatAgeSeconds: 0.4 })] }))

@@ -36,6 +36,17 @@ describe('statusText', () => {
     ])
   })
 
+  it('says by whom the flow was stopped, when and why', () => {
+    const stopped = {
+      id: 'a',
+      stoppedBy: 'ops@laptop',
+      stoppedAt: '2026-01-01T00:00:00.000Z',
+      reason: 'failover to west'
+    }
+    const shown = statusText({ observedAt: '', flows: [flowOverview({ ...FLOW, stopped }, [row()])] }, PLAIN)
+    assert.match(shown, /^stopped by ops@laptop at 2026-01-01T00:00:00\.000Z: failover to west; nobody mirrors until/m)
+  })
+
   it('says in words what would be lost, and how sure that is', () => {
     const unknown = row({ state: 'not started', lagRecords: null, lagSeconds: null })
     const upTo = behind(30, 2, { state: 'unreachable' })
