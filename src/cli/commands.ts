@@ -10,6 +10,11 @@ export interface CommandEntry {
 /** Every command, in the order of the overview. */
 export const COMMANDS: readonly CommandEntry[] = [
   { name: 'run', summary: 'Mirror topics until stopped: the worker.', load: () => import('./run.ts') },
+  {
+    name: 'plan',
+    summary: 'Show what would be mirrored, and what stands in its way.',
+    load: () => import('./plan.ts')
+  },
   { name: 'status', summary: 'Show how far each partition is mirrored.', load: () => import('./status.ts') },
   { name: 'resume', summary: 'Let a partition go on whose source lost records.', load: () => import('./resume.ts') },
   {

@@ -27,16 +27,18 @@ export function errorName(errorCode: number): string {
   return (protocolErrorsCodesById as Record<number, string>)[errorCode] ?? `ERROR_${errorCode}`
 }
 
+/** What a broker may have said of an error besides its number. */
+export interface BrokerErrorOptions extends ErrorOptions {
+  /** Its own words, which name what is wrong where Kafka's general ones do not. */
+  readonly said?: string | null | undefined
+}
+
 /** The error a broker answered with. */
-export function brokerError(errorCode: number, context: string, options?: ErrorOptions): ClusterError {
+export function brokerError(errorCode: number, context: string, options: BrokerErrorOptions = {}): ClusterError {
   const name = errorName(errorCode)
   const known = (protocolErrors as Record<string, { message: string; canRetry: boolean }>)[name]
-  return new ClusterError(
-    name,
-    `${context}: ${name}${known ? ` (${known.message})` : ''}`,
-    known?.canRetry ?? false,
-    options
-  )
+  const words = options.said || known?.message
+  return new ClusterError(name, `${context}: ${name}${words ? ` (${words})` : ''}`, known?.canRetry ?? false, options)
 }
 
 /** Throws unless the number is 0. */
@@ -49,15 +51,17 @@ const REFUSED_CREDENTIALS = new Set(['SASL_AUTHENTICATION_FAILED', 'ILLEGAL_SASL
 /** Brings whatever the client library or the operating system threw into one form. */
 export function toClusterError(error: unknown, context: string): ClusterError {
   if (error instanceof ClusterError) return error
-  const apiCode = causesOf(error)
-    .map(cause => (cause as { apiCode?: number }).apiCode)
-    .find(code => code !== undefined)
+  const answered = (causesOf(error) as { apiCode?: number; serverErrorMessage?: string | null }[]).find(
+    ({ apiCode }) => apiCode !== undefined
+  )
   const reason = reasonOf(error)
   // Credentials may be renewed in their files, so Kafka's own names for it, which it does not call retriable, count as ours.
-  if (apiCode !== undefined && REFUSED_CREDENTIALS.has(errorName(apiCode))) {
+  if (answered !== undefined && REFUSED_CREDENTIALS.has(errorName(answered.apiCode!))) {
     return new ClusterError('AUTHENTICATION', `${context}: ${reason}`, true, { cause: error })
   }
-  if (apiCode !== undefined) return brokerError(apiCode, context, { cause: error })
+  if (answered !== undefined) {
+    return brokerError(answered.apiCode!, context, { cause: error, said: answered.serverErrorMessage })
+  }
   if (/SASL authentication failed|suitable SASL mechanism/i.test(reason)) {
     return new ClusterError('AUTHENTICATION', `${context}: ${reason}`, true, { cause: error })
   }
@@ -71,6 +75,18 @@ export function toClusterError(error: unknown, context: string): ClusterError {
 export function answerDespiteErrors<Response>(error: unknown): Response | undefined {
   const cause = error instanceof ClusterError ? error.cause : error
   return cause instanceof ResponseError ? (cause.response as Response | undefined) : undefined
+}
+
+/**
+ * As `answerDespiteErrors`, of the library's admin, which wraps what it throws. An answer to another request may be in there
+ * as well (to one that authenticates, say), so this one is told by a field that it has.
+ */
+export function adminAnswerDespiteErrors<Response>(
+  error: unknown,
+  field: keyof Response & string
+): Response | undefined {
+  const answers = causesOf(error).flatMap(cause => (cause instanceof ResponseError ? [cause.response as object] : []))
+  return answers.find(answer => field in answer) as Response | undefined
 }
 
 /** An answer of which parts may be errors; which ones is for the caller to see. @throws whatever is no answer at all */

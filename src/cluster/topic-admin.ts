@@ -1,7 +1,13 @@
-import { Admin, ConfigResourceTypes, IncrementalAlterConfigOperationTypes } from '@platformatic/kafka'
+import {
+  Admin,
+  type ConfigDescription,
+  ConfigResourceTypes,
+  IncrementalAlterConfigOperationTypes
+} from '@platformatic/kafka'
 import type { ClusterConfig } from '../config/types.ts'
+import { type AclBinding, fromAcl, LITERAL_TOPIC_ACLS, toAcl } from './acl.ts'
 import { platformaticOptions } from './client-options.ts'
-import { toClusterError } from './errors.ts'
+import { adminAnswerDespiteErrors, brokerError, ClusterError, toClusterError } from './errors.ts'
 
 /** One entry of a topic's configuration that was set on the topic itself. */
 export interface TopicConfigEntry {
@@ -17,9 +23,38 @@ export interface NewTopic {
   readonly configs: readonly TopicConfigEntry[]
 }
 
-/** Kafka's ConfigSource for entries set on the topic, as opposed to defaults. */
+/** An entry of a topic's configuration, set or not. */
+export interface ConfigEntry {
+  /** In force; `null` where the broker keeps it to itself. */
+  readonly value: string | null
+  /** Who set it: the topic itself, its broker or cluster, or nobody (Kafka's own default). */
+  readonly origin: 'topic' | 'broker' | 'default'
+  /** Read-only or sensitive. */
+  readonly isFixed: boolean
+}
+
+/** Every entry that the topic's cluster knows of, by name. */
+export type TopicConfig = ReadonlyMap<string, ConfigEntry>
+
+/** What is to become of an entry: a value set on the topic, or, with `null`, none set any more. */
+export interface ConfigChange {
+  readonly name: string
+  readonly value: string | null
+}
+
+/** Kafka's ConfigSource for entries set on the topic, and for those nobody has set. */
 const DYNAMIC_TOPIC_CONFIG = 1
+const DEFAULT_CONFIG = 5
+/** What an answer says of each part of a request; the library passes on only what is needed of those without an error. */
+interface Outcome {
+  readonly errorCode: number
+  readonly errorMessage: string | null
+}
+
 const BROKER_DEFAULT = -1
+const DESCRIBED_TOPICS_MAX = 500
+const ALTERED_TOPICS_MAX = 200
+const CREATED_ACLS_MAX = 500
 const REQUEST_TIMEOUT_MS = 20_000
 
 /** Creates and describes topics of one cluster. */
@@ -58,45 +93,95 @@ export class TopicAdmin {
     )
   }
 
-  /** What was set on each topic itself, and every entry's value in force. */
-  async describeConfigs(
-    topics: readonly string[]
-  ): Promise<Map<string, { readonly set: TopicConfigEntry[]; readonly effective: Map<string, string> }>> {
-    const described = await this.#ask('describing topic configurations', [], () =>
-      this.#admin.describeConfigs({
-        resources: topics.map(resourceName => ({ resourceType: ConfigResourceTypes.TOPIC, resourceName })),
-        includeSynonyms: false,
-        includeDocumentation: false
+  /** The configuration of each topic, or why the cluster does not tell it. @throws ClusterError where it does not answer */
+  async describeConfigs(topics: readonly string[]): Promise<Map<string, TopicConfig | ClusterError>> {
+    const described = new Map<string, TopicConfig | ClusterError>()
+    for (let from = 0; from < topics.length; from += DESCRIBED_TOPICS_MAX) {
+      const resources = topics
+        .slice(from, from + DESCRIBED_TOPICS_MAX)
+        .map(resourceName => ({ resourceType: ConfigResourceTypes.TOPIC, resourceName }))
+      const { results } = await this.#despiteErrors('describing topic configurations', 'results', async () => {
+        const configs: (ConfigDescription & Partial<Outcome>)[] = await this.#admin.describeConfigs({
+          resources,
+          includeSynonyms: false,
+          includeDocumentation: false
+        })
+        return { results: configs }
       })
+      for (const { resourceName, configs, errorCode = 0, errorMessage } of results) {
+        const context = `${this.#alias}: describing the configuration of topic ${resourceName}`
+        described.set(
+          resourceName,
+          errorCode === 0 ? topicConfig(configs) : brokerError(errorCode, context, { said: errorMessage })
+        )
+      }
+    }
+    return described
+  }
+
+  /**
+   * Changes topics' configurations (KIP-339).
+   * @param validateOnly only finds out whether it could
+   * @returns why it failed, of each topic where it did. @throws ClusterError where the cluster does not answer
+   */
+  async alterConfigs(
+    changes: ReadonlyMap<string, readonly ConfigChange[]>,
+    { validateOnly = false } = {}
+  ): Promise<Map<string, ClusterError>> {
+    const failures = new Map<string, ClusterError>()
+    const resources = [...changes].map(([resourceName, entries]) => ({
+      resourceType: ConfigResourceTypes.TOPIC,
+      resourceName,
+      configs: entries.map(alteration)
+    }))
+    for (let from = 0; from < resources.length; from += ALTERED_TOPICS_MAX) {
+      const part = resources.slice(from, from + ALTERED_TOPICS_MAX)
+      const { responses } = await this.#despiteErrors<{ responses: (Outcome & { resourceName: string })[] }>(
+        'changing topic configurations',
+        'responses',
+        async () => {
+          await this.#admin.incrementalAlterConfigs({ resources: part, validateOnly })
+          return { responses: [] }
+        }
+      )
+      for (const { resourceName, errorCode, errorMessage } of responses) {
+        const context = `${this.#alias}: changing the configuration of topic ${resourceName}`
+        if (errorCode !== 0) failures.set(resourceName, brokerError(errorCode, context, { said: errorMessage }))
+      }
+    }
+    return failures
+  }
+
+  /** The ACLs of topics that are named literally. @throws ClusterError, `SECURITY_DISABLED` where there is no authorizer */
+  async topicAcls(): Promise<AclBinding[]> {
+    const described = await this.#ask('listing the ACLs of topics', [], () =>
+      this.#admin.describeAcls({ filter: LITERAL_TOPIC_ACLS })
     )
-    return new Map(
-      (described ?? []).map(({ resourceName, configs }) => {
-        const known = configs.filter(entry => entry.value != null && !entry.isSensitive)
-        const set = known
-          .filter(entry => entry.configSource === DYNAMIC_TOPIC_CONFIG && !entry.readOnly)
-          .map(entry => ({ name: entry.name, value: entry.value! }))
-        return [resourceName, { set, effective: new Map(known.map(entry => [entry.name, entry.value!])) }]
+    return (described ?? []).flatMap(target => target.acls.flatMap(permission => fromAcl(target, permission)))
+  }
+
+  /** Creates ACLs of topics; those that are there already are no error. @throws ClusterError for the first that fails */
+  async createTopicAcls(bindings: readonly AclBinding[]): Promise<void> {
+    for (let from = 0; from < bindings.length; from += CREATED_ACLS_MAX) {
+      const creations = bindings.slice(from, from + CREATED_ACLS_MAX).map(toAcl)
+      const { results } = await this.#despiteErrors<{ results: Outcome[] }>('creating ACLs', 'results', async () => {
+        await this.#admin.createAcls({ creations })
+        return { results: [] }
       })
-    )
+      const failed = results.find(({ errorCode }) => errorCode !== 0)
+      if (failed === undefined) continue
+      throw brokerError(failed.errorCode, `${this.#alias}: creating ACLs`, { said: failed.errorMessage })
+    }
   }
 
   /** Sets entries of a topic's configuration, where they have another value in force; the others stay. @throws ClusterError */
   async setConfigs(topic: string, entries: readonly TopicConfigEntry[]): Promise<void> {
-    const effective = (await this.describeConfigs([topic])).get(topic)?.effective
-    const changed = entries.filter(({ name, value }) => effective?.get(name) !== value)
+    const described = (await this.describeConfigs([topic])).get(topic)
+    if (described instanceof ClusterError) throw described
+    const changed = entries.filter(({ name, value }) => described?.get(name)?.value !== value)
     if (changed.length === 0) return
-    await this.#ask(`configuring topic ${topic}`, [], () =>
-      this.#admin.incrementalAlterConfigs({
-        resources: [
-          {
-            resourceType: ConfigResourceTypes.TOPIC,
-            resourceName: topic,
-            configs: changed.map(entry => ({ ...entry, configOperation: IncrementalAlterConfigOperationTypes.SET }))
-          }
-        ],
-        validateOnly: false
-      })
-    )
+    const [failure] = (await this.alterConfigs(new Map([[topic, changed]]))).values()
+    if (failure !== undefined) throw failure
   }
 
   async close(): Promise<void> {
@@ -112,4 +197,34 @@ export class TopicAdmin {
       throw failure
     }
   }
+
+  /** As `ask`, for requests whose answers may be errors in parts: which ones is for the caller to see. */
+  async #despiteErrors<Answer>(
+    doing: string,
+    field: keyof Answer & string,
+    ask: () => Promise<Answer>
+  ): Promise<Answer> {
+    try {
+      return await ask()
+    } catch (error) {
+      const answer = adminAnswerDespiteErrors<Answer>(error, field)
+      if (answer === undefined) throw toClusterError(error, `${this.#alias}: ${doing}`)
+      return answer
+    }
+  }
+}
+
+function topicConfig(entries: ConfigDescription['configs']): TopicConfig {
+  return new Map(
+    entries.map(({ name, value, configSource, readOnly, isSensitive }) => {
+      const origin =
+        configSource === DYNAMIC_TOPIC_CONFIG ? 'topic' : configSource === DEFAULT_CONFIG ? 'default' : 'broker'
+      return [name, { value: value ?? null, origin, isFixed: readOnly || isSensitive }]
+    })
+  )
+}
+
+function alteration({ name, value }: ConfigChange) {
+  const { SET, DELETE } = IncrementalAlterConfigOperationTypes
+  return value === null ? { name, configOperation: DELETE } : { name, configOperation: SET, value }
 }

@@ -35,7 +35,12 @@ const NOT_YET = new Set([
 
 /** The transactional id that stands for one source partition's copy at one destination. */
 export function transactionalId(source: string, destination: string, topic: string, partition: number): string {
-  return `farlog/${source}/${destination}/${topic}/${partition}`
+  return `${transactionalIdPrefix(source, destination, topic)}${partition}`
+}
+
+/** What the ids of a flow, or of a topic in it, begin with: that is how ACLs name them. */
+export function transactionalIdPrefix(source: string, destination: string, topic?: string): string {
+  return `farlog/${source}/${destination}/${topic === undefined ? '' : `${topic}/`}`
 }
 
 /** Fences the earlier owners of partitions at one destination. */

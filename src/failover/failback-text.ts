@@ -1,5 +1,6 @@
 /** What a person reads of a failback. */
-import { type Column, tableLines } from '../status/table.ts'
+import { inThousands } from '../terminal/amounts.ts'
+import { type Column, tableLines } from '../terminal/table.ts'
 import type { FailbackReport } from './failback-report.ts'
 import type { LostRange } from './lost-records.ts'
 
@@ -54,10 +55,6 @@ function row({ topic, partition, divergenceOffset, records, bytes, reportedMax, 
     time(times.firstTimestamp),
     time(times.lastTimestamp)
   ].map(text => ({ text }))
-}
-
-function inThousands(number: number): string {
-  return number.toLocaleString('en-US')
 }
 
 /** Producers set it at will. */

@@ -1,7 +1,8 @@
 /** What a person reads of a failover. */
 import type { PartitionLoss } from '../events/partition-loss.ts'
 import { duration } from '../status/status-text.ts'
-import { type Column, tableLines } from '../status/table.ts'
+import { counted, inThousands } from '../terminal/amounts.ts'
+import { type Column, tableLines } from '../terminal/table.ts'
 import type { FailoverReport } from './failover.ts'
 import type { GroupOutcome } from './move-groups.ts'
 
@@ -114,12 +115,4 @@ function known<Value>(value: Value | null, format: (value: Value) => string): st
 
 function time(ms: number): string {
   return new Date(ms).toISOString()
-}
-
-function counted(count: number, noun: string): string {
-  return `${inThousands(count)} ${noun}${count === 1 ? '' : 's'}`
-}
-
-function inThousands(number: number): string {
-  return number.toLocaleString('en-US')
 }

@@ -72,7 +72,7 @@ export interface ImportReport {
   readonly partitions: readonly ImportedPartition[]
 }
 
-/** Each has four connections and a few responses in memory. */
+/** Each has two connections, and a few responses in memory. */
 const PARTITIONS_AT_A_TIME = 4
 const CLIENT_ID = 'farlog-import-mm2'
 /** MirrorMaker 2 emits a heartbeat each second. */
@@ -84,11 +84,11 @@ export async function importFlow(config: Config, flow: FlowConfig, options: Impo
   await using source = new Cluster(flow.source, CLIENT_ID)
   await using destination = new Cluster(flow.destination, CLIENT_ID)
   await Promise.all([source.refresh(), destination.refresh()])
-  const startedAtMs = performance.now()
   const progress = await readProgress(source, destination, config, flow, signal)
   if (!options.assumesStopped) refuse(await workersInGroup(source, destination, signal))
   const pairs = new TopicPairs(config, flow, options.topics).fromSource(source.topics())
   const watch = await Watch.start(source, destination, pairs)
+  const startedAtMs = performance.now()
   const offsetsTopic = options.offsetsTopic ?? mm2OffsetsTopic(source.alias)
   const state = await readMirrorMakerState(source, destination, offsetsTopic, config.replicationPolicySeparator, signal)
   if (!state.hasPositions) {

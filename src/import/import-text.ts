@@ -1,4 +1,4 @@
-import { type Column, tableLines } from '../status/table.ts'
+import { type Column, tableLines } from '../terminal/table.ts'
 import type { ImportedPartition, ImportReport } from './import-flow.ts'
 
 const COLUMNS: readonly Column[] = [

@@ -186,7 +186,8 @@ export class Checkpointer {
   }
 }
 
-function isConsumerGroup({ protocolType }: ListedGroup): boolean {
+/** Others commit no offsets that mean anything to a consumer elsewhere. */
+export function isConsumerGroup({ protocolType }: ListedGroup): boolean {
   return PROTOCOL_TYPES.has(protocolType)
 }
 

@@ -7,6 +7,8 @@ export interface ReplicationPolicy {
    * The rules are MirrorMaker 2's (DefaultReplicationPolicy, MirrorSourceConnector).
    */
   refusal(sourceTopic: string): string | null
+  /** Whether its name says that it came from the destination: one of the refusals. */
+  isCycle(sourceTopic: string): boolean
 }
 
 const HEARTBEATS = 'heartbeats'
@@ -22,7 +24,13 @@ export function replicationPolicy(
   destinationAlias: string,
   separator: string
 ): ReplicationPolicy {
+  // Each hop put its alias and a separator in front; an alias may hold separators itself. Under `identity` that is so of heartbeats
+  // only, and those, mirrored back, would meet the ones that the destination mirrors by itself.
+  const isCycle = (topic: string) =>
+    (name === 'default' || topic.endsWith(`${separator}${HEARTBEATS}`)) &&
+    `${separator}${topic}`.includes(`${separator}${destinationAlias}${separator}`)
   return {
+    isCycle,
     // Heartbeats tell the clusters apart by their topic's name, so even `identity` renames them, as MirrorMaker 2 does.
     destinationTopic: topic =>
       name === 'identity' && topic !== HEARTBEATS ? topic : `${sourceAlias}${separator}${topic}`,
@@ -31,13 +39,7 @@ export function replicationPolicy(
       if (topic.startsWith('.')) return 'its name starts with a dot'
       if (INTERNAL_SUFFIXES.concat(`${separator}internal`).some(suffix => topic.endsWith(suffix)))
         return 'it is internal to a Kafka tool'
-      // Each hop put its alias and a separator in front; an alias may hold separators itself. Under `identity` that is so of
-      // heartbeats only, and mirrored back they would be mixed with those that are sent.
-      const isRenamed = name === 'default' || topic.endsWith(`${separator}${HEARTBEATS}`)
-      if (isRenamed && `${separator}${topic}`.includes(`${separator}${destinationAlias}${separator}`)) {
-        return `it came from ${destinationAlias}, so mirroring it there would be a cycle`
-      }
-      return null
+      return isCycle(topic) ? `it came from ${destinationAlias}, so mirroring it there would be a cycle` : null
     }
   }
 }

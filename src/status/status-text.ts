@@ -1,6 +1,8 @@
 /** What a person reads. */
 import { styleText } from 'node:util'
 import type { StopStatus } from '../observe/status.ts'
+import { counted, inThousands } from '../terminal/amounts.ts'
+import { type Cell, type Column, tableLines } from '../terminal/table.ts'
 import {
   type FlowOverview,
   MIRROR_STATES,
@@ -9,7 +11,6 @@ import {
   type PartitionRow,
   type Totals
 } from './overview.ts'
-import { type Cell, type Column, tableLines } from './table.ts'
 
 export interface TextOptions {
   readonly isColoured: boolean
@@ -196,14 +197,6 @@ function boundOf({ states, unknownPartitions }: Totals): string {
 /** Without the time where it is not known. */
 function amount(records: number, seconds: number): string {
   return seconds === 0 ? counted(records, 'record') : `${counted(records, 'record')}, ${duration(seconds)}`
-}
-
-function counted(count: number, noun: string): string {
-  return `${inThousands(count)} ${noun}${count === 1 ? '' : 's'}`
-}
-
-function inThousands(number: number): string {
-  return number.toLocaleString('en-US')
 }
 
 /** In the unit that leaves one to three digits. */

@@ -117,7 +117,13 @@ async function findCompacted(cluster: ClusterConfig, topics: readonly string[]):
   const admin = new TopicAdmin(cluster, CLIENT_ID)
   try {
     const configs = await admin.describeConfigs(topics)
-    return new Set(topics.filter(topic => configs.get(topic)?.effective.get('cleanup.policy')?.includes('compact')))
+    return new Set(
+      topics.filter(topic => {
+        const config = configs.get(topic)
+        if (config instanceof ClusterError) throw config
+        return config?.get('cleanup.policy')?.value?.includes('compact')
+      })
+    )
   } finally {
     await admin.close()
   }

@@ -29,6 +29,8 @@ export interface Grant {
   /** Of the resource; of all whose names begin with it where it ends in `*`. */
   readonly name: string
   readonly operations: readonly (keyof typeof AclOperations)[]
+  /** `ALLOW` unless said otherwise. */
+  readonly permission?: 'ALLOW' | 'DENY'
 }
 
 /** What tests ask of a cluster, and do to it, behind farlog's back. */
@@ -101,8 +103,8 @@ export class KafkaAdmin implements AsyncDisposable {
     await until(() => this.offsets(name, count), { describe: `${name} to have ${count} partitions` })
   }
 
-  topics(): Promise<string[]> {
-    return this.#admin.listTopics()
+  topics({ includeInternals = false } = {}): Promise<string[]> {
+    return this.#admin.listTopics({ includeInternals })
   }
 
   /** The values in force. */
@@ -113,16 +115,36 @@ export class KafkaAdmin implements AsyncDisposable {
     return Object.fromEntries(described!.configs.map(({ name: key, value }) => [key, value]))
   }
 
-  async setTopicConfig(topic: string, name: string, value: string): Promise<void> {
+  /** `null`: as if it had never been set. */
+  async setTopicConfig(topic: string, name: string, value: string | null): Promise<void> {
+    const { SET, DELETE } = IncrementalAlterConfigOperationTypes
+    const entry = value === null ? { name, configOperation: DELETE } : { name, value, configOperation: SET }
     await this.#admin.incrementalAlterConfigs({
-      resources: [
-        {
-          resourceType: ConfigResourceTypes.TOPIC,
-          resourceName: topic,
-          configs: [{ name, value, configOperation: IncrementalAlterConfigOperationTypes.SET }]
-        }
-      ]
+      resources: [{ resourceType: ConfigResourceTypes.TOPIC, resourceName: topic, configs: [entry] }]
     })
+  }
+
+  /** `ALLOW READ on topic name to principal`, of topics that are named literally. */
+  async topicAcls(): Promise<string[]> {
+    const described = await this.#admin.describeAcls({
+      filter: {
+        ...{ resourceType: ResourceTypes.TOPIC, resourcePatternType: ResourcePatternTypes.LITERAL },
+        ...{ resourceName: null, principal: null, host: null },
+        ...{ operation: AclOperations.ANY, permissionType: AclPermissionTypes.ANY }
+      }
+    })
+    return described
+      .flatMap(({ resourceName, acls }) =>
+        acls.map(({ principal, operation, permissionType }) => {
+          const permission = nameOf(AclPermissionTypes, permissionType)
+          return `${permission} ${nameOf(AclOperations, operation)} on topic ${resourceName} to ${principal}`
+        })
+      )
+      .sort()
+  }
+
+  async groups(): Promise<string[]> {
+    return [...(await this.#admin.listGroups()).keys()].sort()
   }
 
   /** Deletes all records of a partition below the offset, as retention does. */
@@ -158,16 +180,6 @@ export class KafkaAdmin implements AsyncDisposable {
     return new Map(partitions.map(({ partitionIndex, committedOffset }) => [partitionIndex, Number(committedOffset)]))
   }
 
-  /** What a consumer group has committed beside the offsets of a topic, in the order of the partitions. */
-  async committedMetadata(groupId: string, topic: string): Promise<string[]> {
-    const [group] = await this.#admin.listConsumerGroupOffsets({ groups: [groupId] })
-    const partitions = group?.topics.find(({ name }) => name === topic)?.partitions ?? []
-    // librdkafka ends the string with a zero byte, as C does.
-    return partitions
-      .toSorted((a, b) => a.partitionIndex - b.partitionIndex)
-      .map(({ metadata }) => (metadata ?? '').replace(/\0+$/, ''))
-  }
-
   /** Commits offsets for a group without members; nothing else of it changes. */
   async commitOffsets(
     groupId: string,
@@ -176,6 +188,16 @@ export class KafkaAdmin implements AsyncDisposable {
   ): Promise<void> {
     const partitionOffsets = offsets.map(([partition, offset]) => ({ partition, offset: BigInt(offset) }))
     await this.#admin.alterConsumerGroupOffsets({ groupId, topics: [{ name: topic, partitionOffsets }] })
+  }
+
+  /** What a consumer group has committed beside the offsets of a topic, in the order of the partitions. */
+  async committedMetadata(groupId: string, topic: string): Promise<string[]> {
+    const [group] = await this.#admin.listConsumerGroupOffsets({ groups: [groupId] })
+    const partitions = group?.topics.find(({ name }) => name === topic)?.partitions ?? []
+    // librdkafka ends the string with a zero byte, as C does.
+    return partitions
+      .toSorted((a, b) => a.partitionIndex - b.partitionIndex)
+      .map(({ metadata }) => (metadata ?? '').replace(/\0+$/, ''))
   }
 
   /** Groups of the newer protocol (KIP-848). */
@@ -188,7 +210,11 @@ export class KafkaAdmin implements AsyncDisposable {
   }
 }
 
-function aclsOf({ user, resource, name, operations }: Grant) {
+function nameOf(numbers: Readonly<Record<string, number>>, number: number): string {
+  return Object.keys(numbers).find(name => numbers[name] === number)!
+}
+
+function aclsOf({ user, resource, name, operations, permission = 'ALLOW' }: Grant) {
   const isPrefix = name.endsWith('*')
   return operations.map(operation => ({
     resourceType: ResourceTypes[resource],
@@ -197,6 +223,6 @@ function aclsOf({ user, resource, name, operations }: Grant) {
     principal: `User:${user}`,
     host: '*',
     operation: AclOperations[operation],
-    permissionType: AclPermissionTypes.ALLOW
+    permissionType: AclPermissionTypes[permission]
   }))
 }

@@ -1,35 +1,54 @@
 /**
- * Runs all checks and tests, or those named as arguments, one after the other and to the end whatever fails, and puts
- * "N passed, N failed" on the screen and into .tools/test-summary. A check (lint, types, unused code) counts as one.
+ * Runs all checks and tests, or those named as arguments, to the end whatever fails, and puts "N passed, N failed" on the screen
+ * and into .tools/test-summary. A check (lint, types, unused code) counts as one. Tests against real clusters mostly wait, so
+ * several files of them run at a time (`FARLOG_TEST_JOBS`).
  */
 import { globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { PROJECT_DIR } from './java.ts'
 import { spawnOwned } from './owned-process.ts'
+import { runAndCollect } from './run-to-end.ts'
 import type { Tally } from './tally-reporter.ts'
 
 const UNIT_TIMEOUT_MS = 5 * 60_000
-const INTEGRATION_FILE_TIMEOUT_MS = 15 * 60_000
+const FILE_TIMEOUT_MS = 15 * 60_000
 const CHECK_TIMEOUT_MS = 5 * 60_000
+const JOBS = Number(process.env.FARLOG_TEST_JOBS ?? 2)
 
-const TASKS: Readonly<Record<string, () => Promise<Tally>>> = {
+/** Run first, one after the other. */
+const CHECKS: Readonly<Record<string, () => Promise<Tally>>> = {
   lint: () => check('biome', ['check', '.']),
   typecheck: () => check('tsc', ['--noEmit']),
   unused: () => check('knip', []),
-  unit: () => unitTests('test/unit/**/*.test.ts'),
-  integration: () => integrationTests('test/{support,integration}/**/*.test.ts'),
-  simulation: () => integrationTests('test/simulation/**/*.test.ts'),
-  fault: () => integrationTests('test/{fault,chaos}/**/*.test.ts')
+  unit: () => unitTests('test/unit/**/*.test.ts')
 }
 
-const names = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(TASKS)
-const tallies = new Map<string, Tally>()
-for (const name of names) {
-  const task = TASKS[name]
-  if (!task) throw new Error(`No such check: ${name}; there are ${Object.keys(TASKS).join(', ')}`)
-  console.log(`\n── ${name} ──`)
-  tallies.set(name, await task())
+/** Each file in a process of its own: a crash or a hang stays its own, and so do the clusters it starts. */
+const FILES: Readonly<Record<string, string>> = {
+  integration: 'test/{support,integration}/**/*.test.ts',
+  simulation: 'test/simulation/**/*.test.ts',
+  fault: 'test/{fault,chaos}/**/*.test.ts'
 }
+
+const all = [...Object.keys(CHECKS), ...Object.keys(FILES)]
+const names = process.argv.length > 2 ? process.argv.slice(2) : all
+for (const name of names)
+  if (!all.includes(name)) throw new Error(`No such check: ${name}; there are ${all.join(', ')}`)
+
+const tallies = new Map<string, Tally>()
+for (const [name, run] of Object.entries(CHECKS)) {
+  if (!names.includes(name)) continue
+  console.log(`\n── ${name} ──`)
+  tallies.set(name, await run())
+}
+const files = Object.entries(FILES)
+  .filter(([name]) => names.includes(name))
+  .flatMap(([name, pattern]) => testFiles(pattern).map(file => ({ name, file })))
+for (const { name } of files) tallies.set(name, sum([]))
+await inTurns(files, JOBS, async ({ name, file }) =>
+  tallies.set(name, sum([tallies.get(name)!, await fileAlone(file)]))
+)
+
 console.log()
 for (const [name, tally] of tallies) console.log(`${name.padEnd(12)} ${summary(tally)}`)
 const total = sum([...tallies.values()])
@@ -41,7 +60,7 @@ console.log(summary(total))
 process.exitCode = total.failed === 0 ? 0 : 1
 
 async function check(command: string, args: readonly string[]): Promise<Tally> {
-  const succeeded = await run([join(PROJECT_DIR, 'node_modules/.bin', command), ...args], {}, CHECK_TIMEOUT_MS)
+  const succeeded = await run([join(PROJECT_DIR, 'node_modules/.bin', command), ...args], CHECK_TIMEOUT_MS)
   if (succeeded) console.log('nothing to complain about')
   return succeeded
     ? { passed: 1, failed: 0, failures: [], complete: true }
@@ -54,39 +73,49 @@ async function check(command: string, args: readonly string[]): Promise<Tally> {
  */
 async function unitTests(pattern: string): Promise<Tally> {
   const files = testFiles(pattern)
-  const together = await mocha(files, UNIT_TIMEOUT_MS)
+  const together = await mocha(files, 'unit', (command, env) => run(command, UNIT_TIMEOUT_MS, env))
   if (together.complete) return together
   console.log('\nThe run did not come to its end; once more, file by file.')
-  return fileByFile(files, UNIT_TIMEOUT_MS)
-}
-
-/** Each file in its own process: a crash or a hang stays its own, and so do the clusters it starts. */
-function integrationTests(pattern: string): Promise<Tally> {
-  return fileByFile(testFiles(pattern), INTEGRATION_FILE_TIMEOUT_MS)
-}
-
-async function fileByFile(files: readonly string[], timeoutMs: number): Promise<Tally> {
   const tallies: Tally[] = []
-  for (const file of files) {
-    console.log(`\n${file}`)
-    const tally = await mocha([file], timeoutMs)
-    tallies.push(tally.complete ? tally : incomplete(tally, file))
-  }
+  for (const file of files) tallies.push(await fileAlone(file))
   return sum(tallies)
 }
 
-function incomplete(tally: Tally, file: string): Tally {
+/** What it prints comes when it has ended, in one piece. */
+async function fileAlone(file: string): Promise<Tally> {
+  const startedAtMs = performance.now()
+  let printed = ''
+  const tally = await mocha([file], file, async (command, env) => {
+    const limited = ['timeout', '--signal=KILL', String(FILE_TIMEOUT_MS / 1_000), ...command]
+    const { code, stdout, stderr } = await runAndCollect(limited, { cwd: PROJECT_DIR, env: { ...process.env, ...env } })
+    printed = `${stdout}${stderr}`
+    return code === 0
+  })
+  const seconds = Math.round((performance.now() - startedAtMs) / 1_000)
+  console.log(`\n${file} (${seconds} s)\n${printed}`)
+  if (tally.complete) return tally
   return { ...tally, failed: tally.failed + 1, failures: [...tally.failures, `${file}: did not come to its end`] }
+}
+
+/** So many at a time. */
+async function inTurns<T>(items: readonly T[], jobs: number, work: (item: T) => Promise<unknown>): Promise<void> {
+  const waiting = [...items]
+  const worker = async () => {
+    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) await work(next)
+  }
+  await Promise.all(Array.from({ length: jobs }, worker))
 }
 
 function testFiles(pattern: string): string[] {
   return globSync(pattern, { cwd: PROJECT_DIR }).sort()
 }
 
+type Run = (command: readonly string[], env: Readonly<Record<string, string>>) => Promise<boolean>
+
 /** A run that failed without a failing test (an error outside of any) counts as not complete. */
-async function mocha(files: readonly string[], timeoutMs: number): Promise<Tally> {
-  if (files.length === 0) return { passed: 0, failed: 0, failures: [], complete: true }
-  const tallyFile = join(PROJECT_DIR, '.tools/test-tally.json')
+async function mocha(files: readonly string[], name: string, run: Run): Promise<Tally> {
+  if (files.length === 0) return sum([])
+  const tallyFile = join(PROJECT_DIR, '.tools', `test-tally-${name.replaceAll('/', '-')}.json`)
   rmSync(tallyFile, { force: true })
   const command = [
     join(PROJECT_DIR, 'node_modules/.bin/mocha'),
@@ -94,8 +123,9 @@ async function mocha(files: readonly string[], timeoutMs: number): Promise<Tally
     'test/support/tally-reporter.ts',
     ...files
   ]
-  const succeeded = await run(command, { FARLOG_TEST_TALLY: tallyFile }, timeoutMs)
+  const succeeded = await run(command, { FARLOG_TEST_TALLY: tallyFile })
   const tally = readTally(tallyFile)
+  rmSync(tallyFile, { force: true })
   return { ...tally, complete: tally.complete && (succeeded || tally.failed > 0) }
 }
 
@@ -109,8 +139,8 @@ function readTally(file: string): Tally {
 
 async function run(
   command: readonly string[],
-  env: Readonly<Record<string, string>>,
-  timeoutMs: number
+  timeoutMs: number,
+  env: Readonly<Record<string, string>> = {}
 ): Promise<boolean> {
   const { exit, signal } = spawnOwned(command, { cwd: PROJECT_DIR, stdio: 'inherit', env: { ...process.env, ...env } })
   const timer = setTimeout(() => {

@@ -32,10 +32,12 @@ const BELOW = {
   verify: ['cluster', 'config'],
   events: ['cluster', 'config', 'observe'],
   flow: BELOW_FLOW,
-  status: ['flow', ...BELOW_FLOW],
-  import: ['status', 'flow', ...BELOW_FLOW],
-  failover: ['status', 'flow', ...BELOW_FLOW],
-  cli: ['import', 'failover', 'status', 'flow', ...BELOW_FLOW]
+  terminal: [],
+  plan: ['flow', 'destination', 'offsets', 'rewrite', 'events', 'cluster', 'config', 'terminal'],
+  status: ['flow', 'terminal', ...BELOW_FLOW],
+  import: ['status', 'terminal', 'flow', ...BELOW_FLOW],
+  failover: ['status', 'terminal', 'flow', ...BELOW_FLOW],
+  cli: ['import', 'failover', 'status', 'plan', 'terminal', 'flow', ...BELOW_FLOW]
 } as const satisfies Record<string, readonly string[]>
 
 /** Kafka clients: what they are like is nobody's business outside of `src/cluster`. */

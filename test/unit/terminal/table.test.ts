@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { type Column, tableLines } from '../../../src/status/table.ts'
+import { type Column, tableLines } from '../../../src/terminal/table.ts'
 
 const COLUMNS: readonly Column[] = [
   { title: 'NAME', align: 'left', canShrink: true },
