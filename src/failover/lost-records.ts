@@ -11,27 +11,11 @@ import { EARLIEST, LATEST, listOffsets, partitionKey } from '../cluster/offsets.
 import { pause } from '../cluster/retry.ts'
 import type { PartitionLoss } from '../events/partition-loss.ts'
 import { concurrently } from '../status/concurrently.ts'
+import { type Divergence, divergenceOf } from './divergence.ts'
 import type { FlowPartition, FlowSides } from './flow-sides.ts'
 import { READS_AT_A_TIME, readOwnRecords } from './own-records.ts'
 import { readLosses } from './read-losses.ts'
 import { named, StepRefused } from './step-refused.ts'
-
-/** Where a partition's two sides part. */
-export interface Divergence {
-  readonly topic: string
-  readonly partition: number
-  /** Of the source topic as it is now. */
-  readonly topicId: string
-  readonly destinationTopic: string
-  /** All below it has crossed, or is nothing that goes there. */
-  readonly divergenceOffset: number
-  /** Last stable offset of the old source. */
-  readonly endOffset: number
-  /** As the loss report has it, made anew where it has no row of the partition. */
-  readonly reported: PartitionLoss
-  /** What is not as the report says, or as it should be, in a sentence; `null` where all is well. */
-  readonly problem: string | null
-}
 
 /** The records of a partition that exist only at the old source. */
 export interface LostRange {
@@ -82,49 +66,11 @@ export async function findDivergences(
   )
   return (await readLosses(sides, partitions, orderId, signal)).map(now => {
     const key = partitionKey(now)
-    const reported = reports.get(key) ?? now
     const topicId = source.topic(now.topic)?.topicId ?? ''
-    const isRecreated = reported.topicId !== null && reported.topicId !== topicId
-    // What was committed since may have been moved by hand; the report and the copies were not.
-    const crossedOffset = Math.max(reported.nextSourceOffset ?? 0, (now.lastSourceOffset ?? -1) + 1)
-    const logStartOffset = Math.max(starts.get(key) ?? 0, 0)
-    const endOffset = ends.get(key)!
-    return {
-      ...{ topic: now.topic, partition: now.partition, topicId, destinationTopic: now.destinationTopic },
-      divergenceOffset: isRecreated ? logStartOffset : Math.max(crossedOffset, logStartOffset),
-      ...{ endOffset, reported },
-      problem: isRecreated
-        ? 'the topic was made again at the source: all of it counts as new'
-        : problemOf(now, reported, { crossedOffset, logStartOffset, endOffset })
-    }
+    return divergenceOf(now, reports.get(key) ?? now, {
+      ...{ topicId, logStartOffset: Math.max(starts.get(key) ?? 0, 0), endOffset: ends.get(key)! }
+    })
   })
-}
-
-interface Offsets {
-  readonly crossedOffset: number
-  readonly logStartOffset: number
-  readonly endOffset: number
-}
-
-function problemOf(
-  now: PartitionLoss,
-  reported: PartitionLoss,
-  { crossedOffset, logStartOffset, endOffset }: Offsets
-): string | null {
-  const { source, destination } = now
-  if (endOffset < crossedOffset) {
-    return (
-      `${source} came back with less than had crossed: offsets ${endOffset} to ${crossedOffset - 1} exist only at ${destination}, ` +
-      'and do not come back by themselves'
-    )
-  }
-  if (logStartOffset > crossedOffset) {
-    return `${source} has deleted offsets ${crossedOffset} to ${logStartOffset - 1}: what of them had not crossed is gone`
-  }
-  if (now.lastSourceOffset !== null && (reported.lastSourceOffset ?? -1) < now.lastSourceOffset) {
-    return `copies up to source offset ${now.lastSourceOffset} are there, and the loss report ends at ${reported.lastSourceOffset ?? 'nothing'}`
-  }
-  return null
 }
 
 /** Producers that died with the source have left transactions open, which it aborts once they take too long. */
@@ -135,10 +81,9 @@ async function untilDecided(
   signal: AbortSignal
 ): Promise<Map<string, number>> {
   for (;;) {
-    const [stable, all] = await Promise.all([
-      listOffsets(source, partitions, LATEST, 'read_committed'),
-      listOffsets(source, partitions, LATEST, 'read_uncommitted')
-    ])
+    // One after the other: what lies between the two is then open, and not written in between.
+    const all = await listOffsets(source, partitions, LATEST, 'read_uncommitted')
+    const stable = await listOffsets(source, partitions, LATEST, 'read_committed')
     const highWatermarks = new Map(all.map(each => [partitionKey(each), each]))
     const undecided = stable.flatMap(({ topic, partition, offset, error }) => {
       const highWatermark = highWatermarks.get(partitionKey({ topic, partition }))

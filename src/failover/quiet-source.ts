@@ -58,10 +58,9 @@ export async function untilQuiet(options: QuietSourceOptions): Promise<ReadonlyM
 /** What has grown since the look before; `ends` is brought up to date. */
 async function lookOnce(options: QuietSourceOptions, ends: Map<string, number>): Promise<string[]> {
   const { source, destination, partitions, signal } = options
-  const [stable, all] = await Promise.all([
-    listOffsets(source, partitions, LATEST, 'read_committed'),
-    listOffsets(source, partitions, LATEST, 'read_uncommitted')
-  ])
+  // One after the other: what lies between the two is then open, and not written in between.
+  const all = await listOffsets(source, partitions, LATEST, 'read_uncommitted')
+  const stable = await listOffsets(source, partitions, LATEST, 'read_committed')
   const highWatermarks = new Map(all.map(each => [partitionKey(each), each]))
   const reasons = await concurrently(stable, READS_AT_A_TIME, async ({ topic, partition, offset, error }) => {
     const key = partitionKey({ topic, partition })
@@ -72,7 +71,6 @@ async function lookOnce(options: QuietSourceOptions, ends: Map<string, number>):
     }
     const fromOffset = ends.get(key) ?? offset
     ends.set(key, offset)
-    // Asked at the same time: what was written between the two answers is seen as open once, and as growth by the next look.
     if (highWatermark.offset > offset) return `${topic} (a transaction is open in partition ${partition})`
     const range = { topic, partition, fromOffset, endOffset: offset }
     return (await firstOwnOffset(source, range, destination, signal)) === undefined ? undefined : topic

@@ -9,7 +9,7 @@
  * Where it begins is asked for in the reverse flow's event log, as `farlog resume` does: that works with and without workers, and is
  * obeyed once. A partition that the reverse flow has progress in goes on from there.
  */
-import { EARLIEST, listOffset, partitionKey } from '../cluster/offsets.ts'
+import { EARLIEST, LATEST, listOffset, partitionKey } from '../cluster/offsets.ts'
 import { defaultGroupId } from '../config/load.ts'
 import type { FlowConfig } from '../config/types.ts'
 import type { FlowOrder } from '../events/flow-order.ts'
@@ -105,9 +105,11 @@ async function begin({ sides, book, readsWhole, orderedBy, reason }: ReverseStar
   const firstOffset = isBehindCopies
     ? loss.lastDestinationOffset + 1
     : await listOffset(source, read, EARLIEST, 'read_uncommitted')
-  // What the reverse flow may have copied already stands behind what crossed: there it is looked for, so that it is not copied again.
-  const destinationOffset =
-    loss.nextSourceOffset ?? (await listOffset(destination, written, EARLIEST, 'read_uncommitted'))
+  // What the reverse flow may have copied already stands behind what crossed, or at the end of a log that came back shorter: from
+  // there on it is looked for, so that it is not copied again.
+  const end = await listOffset(destination, written, LATEST, 'read_uncommitted')
+  const start = await listOffset(destination, written, EARLIEST, 'read_uncommitted')
+  const destinationOffset = Math.min(loss.nextSourceOffset ?? start, end)
   await book.request({
     ...read,
     topicId: topicIdOf(sides, loss) ?? '',

@@ -113,7 +113,15 @@ describe('the runbook', function () {
       assert.doesNotMatch(shownAgain.stdout, /stopped by/)
 
       await using reader = await GroupConsumer.join(east.bootstrap, GROUP, [TOPIC])
-      for (const { partition, value } of await reader.readToEnd(6_000)) read.add(`${partition} ${value}`)
+      const rest = (await reader.readToEnd(6_000)).map(({ partition, value }) => `${partition} ${value}`)
+      // Records that it may not have read stand before all that came since, where they are kept: those it reads again.
+      if (lost === 'skip') {
+        assert.deepEqual(
+          rest.filter(record => read.has(record)),
+          []
+        )
+      }
+      for (const record of rest) read.add(record)
       const left = new Set(onlyAtEast.map(({ partition, record }) => `${partition} ${record.value}`))
       const missed = (await identities(east.bootstrap)).filter(record => !read.has(record))
       assert.deepEqual(
