@@ -16,6 +16,7 @@ import type { Config, FlowConfig } from '../config/types.ts'
 import { Fence } from '../destination/fence.ts'
 import type { FlowOrder } from '../events/flow-order.ts'
 import type { PartitionLoss } from '../events/partition-loss.ts'
+import type { HomePositions } from '../offsets/home-positions.ts'
 import { concurrently } from '../status/concurrently.ts'
 import { FlowTranslator } from '../status/flow-translator.ts'
 import { type FlowPartition, FlowSides } from './flow-sides.ts'
@@ -35,6 +36,8 @@ export interface FailoverOptions {
   readonly isDryRun: boolean
   /** User and host. */
   readonly orderedBy: string
+  /** Shown wherever the order is. */
+  readonly reason: string
   /** Hears of each step what was done. */
   say(step: FailoverStep, what: string): void
   /** Keeps what is known as soon as it is: a later step may fail. */
@@ -93,7 +96,8 @@ export async function failOver(options: FailoverOptions): Promise<FailoverReport
   }
 }
 
-class Failover {
+/** The steps, for those who put them together in their own way. */
+export class Failover {
   readonly warnings: string[] = []
   readonly #options: FailoverOptions
   readonly #sides: FlowSides
@@ -107,14 +111,13 @@ class Failover {
 
   /** The order that holds from here on; in a dry run the one that holds already, if any does. */
   async stop(): Promise<FlowOrder | undefined> {
-    const { isDryRun, orderedBy, say, flow } = this.#options
+    const { isDryRun, orderedBy, reason, say } = this.#options
     const newest = await this.#book.newest()
     const standing = newest?.action === 'STOP' ? newest : undefined
     if (isDryRun) {
       say('stop', standing === undefined ? 'the flow would be stopped' : `stopped already by ${standing.orderedBy}`)
       return standing
     }
-    const reason = `failover to ${flow.destination.alias}`
     const order = standing ?? (await this.#book.give({ action: 'STOP', reason, orderedBy }))
     await this.#book.secure(warning => this.warnings.push(warning))
     const at = new Date(order.orderedAt).toISOString()
@@ -177,7 +180,7 @@ class Failover {
     return losses
   }
 
-  async moveGroups(translator: FlowTranslator): Promise<GroupOutcome[]> {
+  async moveGroups(translator: FlowTranslator, home?: HomePositions): Promise<GroupOutcome[]> {
     const { config, flow, groups, isDryRun, say, signal } = this.#options
     const isConfigured = compileNameFilter(config.groups)
     const isAskedFor = groups === undefined ? () => true : compileNameFilter({ include: groups, exclude: [] })
@@ -185,7 +188,7 @@ class Failover {
     const positions = await readGroupPositions(this.#sides, isSelected, (group, error) =>
       this.warnings.push(`${flow.source.alias} does not tell about group ${group} (${error}): its checkpoints count`)
     )
-    const outcomes = await moveGroups(this.#sides, translator, positions, isDryRun, signal)
+    const outcomes = await moveGroups(this.#sides, { translator, home }, positions, isDryRun, signal)
     const moved = outcomes.filter(({ outcome }) => outcome === 'moved').length
     say('groups', `${moved} of ${outcomes.length} groups ${isDryRun ? 'would get' : 'have got'} new offsets`)
     return outcomes

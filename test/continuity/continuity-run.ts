@@ -29,7 +29,7 @@ export interface ContinuityOptions {
 /** How the group came to its place at the destination. */
 export const AS_COMMITTED = 'farlog, as its workers left the group'
 export const BY_FAILOVER = 'farlog failover'
-export const MIRROR_MAKER = 'MirrorMaker 2, as it left the group'
+const MIRROR_MAKER = 'MirrorMaker 2, as it left the group'
 
 /** By way, an outcome for each failover. */
 export type ContinuityResult = ReadonlyMap<string, readonly Outcome[]>

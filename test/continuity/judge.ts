@@ -43,7 +43,7 @@ export interface Outcome {
   readonly beyond: number
 }
 
-export const NOTHING: Outcome = { missed: 0, readAgain: 0, notCommitted: 0, committed: 0, beyond: 0 }
+const NOTHING: Outcome = { missed: 0, readAgain: 0, notCommitted: 0, committed: 0, beyond: 0 }
 
 export function judge(instant: PartitionInstant): Outcome {
   const { copies, read, position, committed, checkpointed, goesOnAt } = instant

@@ -2,7 +2,7 @@ import { startFarlog } from '../support/farlog-process.ts'
 import type { KafkaCluster } from '../support/kafka-cluster.ts'
 import { startMirrorMaker } from '../support/mirror-maker.ts'
 
-export const TOPIC_PATTERN = 'continuity-.*'
+const TOPIC_PATTERN = 'continuity-.*'
 
 /** A mirror that can be stopped between two instructions. */
 export interface Mirror extends AsyncDisposable {
