@@ -67,16 +67,28 @@ export function integer({ minimum, maximum }: { minimum: number; maximum: number
 
 const MILLISECONDS_PER_UNIT = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 } as const
 
+export interface DurationBounds {
+  readonly minimum: string
+  readonly maximum: string
+  /** Whether 0 is right too, for never. */
+  readonly orNever?: boolean
+}
+
 /** A duration such as `500ms`, `30s`, `5m` or `2h`, as milliseconds, both bounds (written alike) included. */
-export function duration({ minimum, maximum }: { minimum: string; maximum: string }): Format<number> {
+export function duration({ minimum, maximum, orNever = false }: DurationBounds): Format<number> {
   return {
     parse(value) {
       const parsed = durationMs(value)
       if (parsed === undefined) {
         throw new FormatError(`${quote(value)} is not a duration`, 'use a number and a unit: 500ms, 30s, 5m, 2h')
       }
-      if (parsed < durationMs(minimum)!)
-        throw new FormatError(`${quote(value)} is too short`, `use at least ${minimum}`)
+      if (parsed === 0 && orNever) return 0
+      if (parsed < durationMs(minimum)!) {
+        throw new FormatError(
+          `${quote(value)} is too short`,
+          `use at least ${minimum}${orNever ? ', or 0s for never' : ''}`
+        )
+      }
       if (parsed > durationMs(maximum)!) throw new FormatError(`${quote(value)} is too long`, `use at most ${maximum}`)
       return parsed
     }
@@ -90,15 +102,28 @@ function durationMs(value: string): number | undefined {
 
 const BYTES_PER_UNIT = { B: 1, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 } as const
 
+export interface SizeBounds {
+  readonly minimum: string
+  readonly maximum: string
+  /** Whether `0` is right too, for no limit. */
+  readonly orUnlimited?: boolean
+}
+
 /** A size such as `512KiB` or `16MiB`, as bytes, both bounds (written alike) included. */
-export function size({ minimum, maximum }: { minimum: string; maximum: string }): Format<number> {
+export function size({ minimum, maximum, orUnlimited = false }: SizeBounds): Format<number> {
   return {
     parse(value) {
+      if (value === '0' && orUnlimited) return 0
       const parsed = sizeBytes(value)
       if (parsed === undefined) {
         throw new FormatError(`${quote(value)} is not a size`, 'use a number and a unit: 512KiB, 16MiB, 1GiB')
       }
-      if (parsed < sizeBytes(minimum)!) throw new FormatError(`${quote(value)} is too small`, `use at least ${minimum}`)
+      if (parsed < sizeBytes(minimum)!) {
+        throw new FormatError(
+          `${quote(value)} is too small`,
+          `use at least ${minimum}${orUnlimited ? ', or 0 for no limit' : ''}`
+        )
+      }
       if (parsed > sizeBytes(maximum)!) throw new FormatError(`${quote(value)} is too large`, `use at most ${maximum}`)
       return parsed
     }

@@ -112,9 +112,9 @@ export class FlowControl {
   get status(): FlowStatus {
     const status = this.#ledger.status(performance.now())
     // Before the partitions are known, their sum would be a zero that looks like good news.
-    const exposure =
-      this.notReadyReason === null && !this.#isCutOff ? status.exposure : { records: null, seconds: null }
-    return { ...status, exposure, events: this.#events.recent }
+    const isKnown = this.notReadyReason === null && !this.#isCutOff
+    const exposure = isKnown ? status.exposure : { records: null, seconds: null }
+    return { ...status, exposure, etaSeconds: isKnown ? status.etaSeconds : null, events: this.#events.recent }
   }
 
   start(): void {

@@ -5,6 +5,8 @@ import { Dispatcher } from '../destination/dispatcher.ts'
 import { Fence } from '../destination/fence.ts'
 import { BufferPool } from '../records/buffer-pool.ts'
 import { Codec } from '../records/codecs.ts'
+import { BufferedBytes } from '../source/buffered-bytes.ts'
+import { ByteBudget } from '../source/byte-budget.ts'
 import { SourceReader } from '../source/source-reader.ts'
 import type { FlowContext, LogSink } from './flow-context.ts'
 import { Latencies } from './latencies.ts'
@@ -45,6 +47,8 @@ export class FlowMirror {
   readonly #context: FlowContext
   readonly #index: number
   readonly #partitions = new Map<string, PartitionMirror>()
+  readonly #buffered: BufferedBytes
+  readonly #budget: ByteBudget | undefined
   readonly #closing = new AbortController()
   readonly #sourceEndTimer: NodeJS.Timeout
   #isAskingEnds = false
@@ -57,7 +61,16 @@ export class FlowMirror {
   readonly #onStall: OnStall
   readonly #retryLoggedAtMs = new Map<string, number>()
 
-  constructor(index: number, flow: FlowConfig, config: Config, clientId: string, onStall: OnStall, log: LogSink) {
+  /** @param budget what the threads of this flow have in common */
+  constructor(
+    index: number,
+    flow: FlowConfig,
+    config: Config,
+    clientId: string,
+    budget: SharedArrayBuffer,
+    onStall: OnStall,
+    log: LogSink
+  ) {
     this.#index = index
     this.#onStall = onStall
     this.#watchdog = new Watchdog(config.stallTimeoutMs)
@@ -65,7 +78,11 @@ export class FlowMirror {
     const pool = new BufferPool(POOL_BYTES_MAX)
     const source = new Cluster(flow.source, clientId, pool)
     const destination = new Cluster(flow.destination, clientId, pool)
-    const buffered = { bytes: 0 }
+    const backlogShare = config.backlogSharePercent / 100
+    this.#buffered = new BufferedBytes(BUFFERED_BYTES_MAX, backlogShare)
+    const { maxBytesPerSecond: bytesPerSecond, threads } = config
+    this.#budget =
+      bytesPerSecond > 0 ? new ByteBudget({ bytesPerSecond, backlogShare, threads, shared: budget }) : undefined
     const retrying = (operation: string, error: string) => this.#retrying(operation, error)
     const flowFields = { source: flow.source.alias, destination: flow.destination.alias }
     this.#context = {
@@ -79,7 +96,9 @@ export class FlowMirror {
       reader: new SourceReader({
         cluster: source,
         signal,
-        hasRoom: () => buffered.bytes < BUFFERED_BYTES_MAX,
+        hasRoom: (isBacklog, areBoth) => this.#buffered.hasRoom(isBacklog, areBoth),
+        budget: this.#budget,
+        isOrdered: backlogShare < 1,
         retrying: error => retrying('fetch', error)
       }),
       dispatcher: new Dispatcher(
@@ -87,7 +106,8 @@ export class FlowMirror {
         { retrying: (writer, error) => retrying('produce', `${writer.topic}-${writer.partition}: ${error}`) },
         signal
       ),
-      buffered,
+      buffered: this.#buffered,
+      delayMs: config.delayMs,
       fence: new Fence(destination),
       establishing: new Permits(ESTABLISHING_MAX),
       latencies: new Latencies(),
@@ -218,8 +238,9 @@ export class FlowMirror {
       lagRecords: mirror.lag.at(nowMs)?.records,
       nextSourceOffset: mirror.progress?.nextSourceOffset
     }))
-    const isFull = this.#context.buffered.bytes >= BUFFERED_BYTES_MAX
-    const action = this.#watchdog.look(watched, isFull, nowMs)
+    // Whoever waits for the budget may wait for as long as the others need to have their turn.
+    if (this.#budget?.takeHeldUp() === true) this.#watchdog.trouble(nowMs)
+    const action = this.#watchdog.look(watched, this.#context.reader.isFull, nowMs)
     if (action === undefined) return
     const { step, stalled } = action
     const [first, ...others] = stalled.map(({ topic, partition }) => `${topic}-${partition}`)

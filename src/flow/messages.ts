@@ -34,6 +34,13 @@ export interface PartitionKey {
   readonly partition: number
 }
 
+/** What a thread is started with. */
+export interface DataPlaneData {
+  readonly clientId: string
+  /** By flow: what its threads have in common of their budget. */
+  readonly budgets: readonly SharedArrayBuffer[]
+}
+
 export type ToThread =
   | { readonly kind: 'assign'; readonly flow: number; readonly assignments: readonly Assignment[] }
   /** Drain and let go; answered by `released` with the same id. */
@@ -68,6 +75,8 @@ export interface PartitionReport extends PartitionKey {
   readonly sourceEndOffset: number | null
   readonly lagRecords: number | null
   readonly lagSeconds: number | null
+  /** What of the lag has to be caught up: neither new traffic under way nor held back on purpose. */
+  readonly backlogRecords: number | null
   /** Since the last report. */
   readonly counts: PartitionCounts
 }

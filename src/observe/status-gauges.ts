@@ -16,6 +16,7 @@ export const STATUS_GAUGES = {
   partitionState: partitionStates,
   lossExposureRecords: flows => ofFlows(flows, ({ exposure }) => exposure.records),
   lossExposureSeconds: flows => ofFlows(flows, ({ exposure }) => exposure.seconds),
+  backlogEta: flows => ofFlows(flows, ({ etaSeconds }) => etaSeconds),
   haltedPartitions
 } as const satisfies Record<string, (flows: readonly LabelledFlow[]) => Iterable<Sample>>
 

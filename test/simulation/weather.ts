@@ -55,6 +55,8 @@ export interface Weather {
   readonly sourceActs: number
   readonly sourceActsAtOnce: number
   readonly batchBytesMax: number
+  /** How far behind the copy is kept on purpose. */
+  readonly delayMs: number
 }
 
 /** The one that is commonest in life counts twice. */
@@ -84,7 +86,8 @@ export function drawWeather(random: SeededRandom): Weather {
     calmAtMs: random.integer(3_000, 9_000),
     sourceActs: random.integer(5, 30),
     sourceActsAtOnce: random.pick([1, 5, 30]),
-    batchBytesMax: random.pick([250, 250, 500, 1_000_000])
+    batchBytesMax: random.pick([250, 250, 500, 1_000_000]),
+    delayMs: random.pick([0, 0, 0, 200, 3_000])
   }
 }
 

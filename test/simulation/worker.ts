@@ -3,6 +3,7 @@
  * librdkafka's) the little that decides: the partition is mirrored from when the group gives it until the group takes it,
  * progress is committed now and then and at the hand-over.
  */
+import { LATEST, listOffsets } from '../../src/cluster/offsets.ts'
 import { Dispatcher } from '../../src/destination/dispatcher.ts'
 import { Fence } from '../../src/destination/fence.ts'
 import type { FlowContext } from '../../src/flow/flow-context.ts'
@@ -12,6 +13,7 @@ import { PartitionMirror } from '../../src/flow/partition-mirror.ts'
 import { Permits } from '../../src/flow/permits.ts'
 import { fromCommit, toCommit } from '../../src/flow/progress-metadata.ts'
 import { BufferPool } from '../../src/records/buffer-pool.ts'
+import { BufferedBytes } from '../../src/source/buffered-bytes.ts'
 import { SourceReader } from '../../src/source/source-reader.ts'
 import type { Group, Member } from './group.ts'
 import type { Brokers, Network } from './network.ts'
@@ -29,6 +31,8 @@ export interface WorkerOptions {
   readonly delivery: FlowContext['delivery']
   readonly roundTripMs: number
   readonly batchBytesMax: number
+  /** How far behind the copy is kept on purpose. */
+  readonly delayMs: number
   /** Progress has moved on. */
   progressed(worker: Worker, progress: Progress): void
   log(worker: Worker, message: string, fields: unknown): void
@@ -36,6 +40,7 @@ export interface WorkerOptions {
 
 const COMMIT_INTERVAL_MS = 1_000
 const DRAIN_MS = 2_000
+const LOOK_INTERVAL_MS = 500
 const PERMITS = 64
 /** Small, so that buffers are used again at once. */
 const POOL_BYTES_MAX = 64 * 1024
@@ -61,6 +66,7 @@ export class Worker implements Member {
   start(): void {
     this.#options.group.join(this)
     this.#scheduleCommit()
+    if (this.#options.delayMs > 0) this.#scheduleLook()
   }
 
   assigned(generation: number): void {
@@ -129,6 +135,21 @@ export class Worker implements Member {
     })
   }
 
+  /** As the flow has it: where the source ends is asked for where no fetch tells it. */
+  #scheduleLook(): void {
+    this.#options.scheduler.schedule(this.process, LOOK_INTERVAL_MS, () => {
+      this.#scheduleLook()
+      void this.#look()
+    })
+  }
+
+  async #look(): Promise<void> {
+    const mirror = this.#mirror
+    if (mirror === undefined || mirror.answeredAtMs !== undefined) return
+    const [listed] = await listOffsets(this.#context.source, [mirror], LATEST, 'read_committed')
+    if (listed?.error === 'NONE') mirror.sourceEndSeen(listed.offset, performance.now())
+  }
+
   async #commit(generation: number, progress: Progress): Promise<void> {
     if (progress.nextSourceOffset === this.#lastCommitted) return
     const { group, source } = this.#options
@@ -142,7 +163,7 @@ export class Worker implements Member {
   }
 
   #createContext(): FlowContext {
-    const { network, source, destination, roundTripMs, delivery, log } = this.#options
+    const { network, source, destination, roundTripMs, delivery, delayMs, log } = this.#options
     const destinationCluster = new SimulatedCluster(network, this.process, destination, roundTripMs)
     const sourceCluster = new SimulatedCluster(network, this.process, source, roundTripMs)
     // A process that ends does not tidy up.
@@ -160,6 +181,7 @@ export class Worker implements Member {
         cluster: sourceCluster,
         signal,
         hasRoom: () => true,
+        isOrdered: true,
         retrying: error => note('fetch failed', error)
       }),
       dispatcher: new Dispatcher(
@@ -167,7 +189,8 @@ export class Worker implements Member {
         { retrying: (_writer, error) => note('produce failed', error) },
         signal
       ),
-      buffered: { bytes: 0 },
+      buffered: new BufferedBytes(Number.POSITIVE_INFINITY, 1),
+      delayMs,
       fence: new Fence(destinationCluster),
       establishing: new Permits(PERMITS),
       latencies: new Latencies(),

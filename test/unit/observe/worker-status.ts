@@ -13,6 +13,7 @@ export function partitionStatus(changes: Partial<PartitionStatus> = {}): Partiti
     sourceEndOffset: 100,
     lagRecords: 10,
     lagSeconds: 1.5,
+    etaSeconds: 0,
     ...changes
   }
 }
@@ -24,6 +25,7 @@ export function flowStatus(changes: Partial<FlowStatus> = {}): FlowStatus {
     destination: 'west',
     groupId: 'farlog-east-west',
     partitions: [partitionStatus()],
+    etaSeconds: 0,
     exposure: { records: 10, seconds: 1.5 },
     events: [],
     rates: { recordsPerSecond: 1_000, bytesPerSecond: 1_048_576 },

@@ -25,6 +25,7 @@ export function partitionReport(changes: Partial<PartitionReport> = {}): Partiti
     sourceEndOffset: 100,
     lagRecords: 0,
     lagSeconds: 0,
+    backlogRecords: 0,
     counts: { records: 0, bytes: 0, gapRecords: 0, duplicateRecords: 0, loopedRecords: 0 },
     ...changes
   }

@@ -71,6 +71,9 @@ export class FakeTarget implements FetchTarget {
   readonly partition: number
   readonly lastFetchedEpoch = 5
   readonly bufferedBytes = 0
+  readonly fetchBytesMax = Number.POSITIVE_INFINITY
+  dueAtMs = 0
+  isBacklog = true
   fetchOffset: number
   isOpen = true
   /** Offsets whose records were handed over, in that order. */
@@ -82,8 +85,9 @@ export class FakeTarget implements FetchTarget {
     this.fetchOffset = fetchOffset
   }
 
-  received(): void {
+  received(fetched: FetchedPartition): FetchedPartition {
     this.fetchOffset++
+    return fetched
   }
 
   process({ records }: FetchedPartition): void {
