@@ -80,9 +80,8 @@ export class FlowMirror {
     const destination = new Cluster(flow.destination, clientId, pool)
     const backlogShare = config.backlogSharePercent / 100
     this.#buffered = new BufferedBytes(BUFFERED_BYTES_MAX, backlogShare)
-    const { maxBytesPerSecond: bytesPerSecond, threads } = config
-    this.#budget =
-      bytesPerSecond > 0 ? new ByteBudget({ bytesPerSecond, backlogShare, threads, shared: budget }) : undefined
+    const { maxBytesPerSecond: bytesPerSecond } = config
+    this.#budget = bytesPerSecond > 0 ? new ByteBudget({ bytesPerSecond, backlogShare, shared: budget }) : undefined
     const retrying = (operation: string, error: string) => this.#retrying(operation, error)
     const flowFields = { source: flow.source.alias, destination: flow.destination.alias }
     this.#context = {

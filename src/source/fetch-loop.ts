@@ -128,8 +128,6 @@ interface LoopListener {
   turned(target: FetchTarget, leaderEpoch: number): void
   /** Whether there are partitions with new traffic as well as with backlog. */
   areBoth(): boolean
-  /** Loops that have partitions. */
-  busyLoops(): number
   /** The round trips are long. Called while no answer is being processed: the loop's targets may be taken from it. */
   isFar(): void
 }
@@ -159,6 +157,7 @@ export class FetchLoop {
   #isRunning = false
   /** A request is under way, or its answer is being looked at. */
   #isAsking = false
+  #isHungry = false
   #mustFindLeaders = false
   answeredAtMs: number | undefined
 
@@ -255,6 +254,7 @@ export class FetchLoop {
     } finally {
       this.#isRunning = false
       this.#isAsking = false
+      this.#setHungry(false)
       this.#session.reset()
     }
     if (this.#isWanted) void this.#run()
@@ -292,14 +292,15 @@ export class FetchLoop {
     try {
       const connection = await this.#options.cluster.batchBroker(this.#nodeId, this.#purpose)
       this.#setWindow(connection.roundTripMs)
+      const maxBytes = this.#answerBytesMax(connection.roundTripMs)
       const response = await fetch(connection, {
         maxWaitMs: Math.ceil(this.#maxWaitMs),
         minBytes: 1,
-        maxBytes: Math.min(this.#window.answerBytesMax, this.#budgetedBytesMax),
+        maxBytes,
         readCommitted: true,
         ...this.#session.next()
       })
-      this.#options.budget?.take(response.bytes, this.#isBacklog)
+      this.#pay(response.bytes, maxBytes)
       if (response.errorCode !== 0) {
         response.release()
         throw new ClusterError(errorName(response.errorCode), 'fetch refused', true)
@@ -314,9 +315,24 @@ export class FetchLoop {
     }
   }
 
-  /** What the budget allows in one answer. */
-  get #budgetedBytesMax(): number {
-    return this.#options.budget?.answerBytesMax(this.#listener.busyLoops()) ?? Number.POSITIVE_INFINITY
+  #answerBytesMax(roundTripMs: number): number {
+    const { answerBytesMax } = this.#window
+    const { budget } = this.#options
+    return budget === undefined
+      ? answerBytesMax
+      : Math.min(answerBytesMax, budget.answerBytesMax(this.#isBacklog, roundTripMs))
+  }
+
+  #pay(bytes: number, maxBytes: number): void {
+    this.#options.budget?.take(bytes, this.#isBacklog)
+    this.#setHungry(bytes >= maxBytes / 2)
+  }
+
+  /** Whether there is more to fetch than one answer holds. */
+  #setHungry(isHungry: boolean): void {
+    if (isHungry === this.#isHungry) return
+    this.#isHungry = isHungry
+    this.#options.budget?.countHungry(isHungry ? 1 : -1, this.#isBacklog)
   }
 
   async #recover(error: unknown): Promise<void> {

@@ -68,12 +68,6 @@ export class SourceReader {
     return isAnyRead(this.#loops.live) && isAnyRead(this.#loops.backlog)
   }
 
-  get #busyLoops(): number {
-    let busy = 0
-    for (const { size } of this.#allLoops()) if (size > 0) busy++
-    return busy
-  }
-
   *#allLoops(): Iterable<FetchLoop> {
     for (const loops of this.#loops.live.values()) yield* loops
     for (const loops of this.#loops.backlog.values()) yield* loops
@@ -99,7 +93,6 @@ export class SourceReader {
       },
       turned: (target, leaderEpoch) => this.#turn(nodeId, target, leaderEpoch),
       areBoth: () => this.#areBoth,
-      busyLoops: () => this.#busyLoops,
       isFar: () => this.#spread(nodeId, isBacklog)
     })
   }

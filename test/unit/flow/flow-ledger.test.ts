@@ -24,7 +24,8 @@ describe('FlowLedger', () => {
           nextSourceOffset: null,
           sourceEndOffset: null,
           lagRecords: null,
-          lagSeconds: null
+          lagSeconds: null,
+          etaSeconds: null
         }
       ])
     })
@@ -55,7 +56,8 @@ describe('FlowLedger', () => {
         nextSourceOffset: 90,
         sourceEndOffset: 100,
         lagRecords: 10,
-        lagSeconds: 2.5
+        lagSeconds: 2.5,
+        etaSeconds: null
       })
       assert.equal(ledger.status(1).partitions[1]!.state, 'fencing')
     })
