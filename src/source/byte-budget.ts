@@ -1,29 +1,29 @@
 /**
  * A token bucket: what a flow may fetch in a second, shared by its threads, in which new traffic goes before old backlog.
  *
- * It is kept as two moments. `paid` is when all that was fetched so far has been paid for at the full rate; what is fetched puts it
- * off. `sharePaid` is the same for the backlog at its share of the rate, of what it fetched on that share alone.
+ * It is kept as two moments. `paid` is when all that was fetched so far has been paid for at the full rate: what is fetched puts
+ * it off. `sharePaid` is the same for what the backlog has fetched on its share, at its share of the rate.
  *
- *     ──────┬───────────────┬───────────────┬──────────▶ time
- *       paid ≤ here:    paid ≤ here:       now
- *       the backlog     new traffic        (paid never lies further back than CREDIT_MS)
- *       may fetch       may fetch
+ *     ───┬──────────────┬──────────────┬─────────────▶ time
+ *        │ paid lies    │ up to here   │ up to here new
+ *        │ no further   │ (now) the    │ traffic may
+ *        │ back         │ backlog may  │ fetch
+ *        └─ CREDIT_MS ──┴─ OVERDRAFT_MS ┘
  *
- * While new traffic leaves something over, `paid` falls back far enough for the backlog to take it, and no further: new traffic
- * always finds some credit. When new traffic takes all there is, `paid` stays at now, and the backlog goes by `sharePaid`.
+ * The backlog waits until everything is paid for, new traffic does not: so it never waits for an answer of the backlog to be paid
+ * for, and gets whatever it needs. Where it needs all there is, `paid` never comes back to now, and the backlog goes by
+ * `sharePaid`.
  *
  * An answer's size is known when it is here, so it is paid for then, and the next one waits. All answers under way together are
- * kept to a tenth of a second's worth (more where they are under way for longer), so what is overdrawn at a time is small; only a
- * single batch that is larger overdraws more.
+ * kept to less than a third of a second's worth; only a single batch that is larger overdraws more.
  */
 
-/** What is not used is kept for so long. With what is under way it stays below a second's worth. */
-const CREDIT_MS = 500
-/** Of it, what is left to new traffic. */
-const LIVE_CREDIT_MS = 250
-/** What all answers under way are worth, of each kind; while one is under way, the one before it is paid for. */
-const ANSWERS_MS_MIN = 100
-const ANSWERS_MS_MAX = 400
+/** What is not used is kept for so long: it makes up for the time that answers are under way. */
+const CREDIT_MS = 250
+/** How far new traffic may go ahead. */
+const OVERDRAFT_MS = 350
+/** What all answers under way of either kind are worth. */
+const ANSWERS_MS = 300
 const ANSWER_BYTES_MIN = 4 * 1024
 /** What threads share: two moments, and of each kind how many loops have more to fetch than they may. */
 const PAID = 0
@@ -59,10 +59,9 @@ export class ByteBudget {
   }
 
   /** How much one answer may hold. */
-  answerBytesMax(isBacklog: boolean, roundTripMs: number): number {
-    const answersMs = Math.min(Math.max(2 * roundTripMs, ANSWERS_MS_MIN), ANSWERS_MS_MAX)
+  answerBytesMax(isBacklog: boolean): number {
     const loops = Math.max(Number(Atomics.load(this.#shared, isBacklog ? HUNGRY_BACKLOG : HUNGRY_LIVE)), 1)
-    return Math.max(Math.floor((this.#options.bytesPerSecond * answersMs) / 1000 / loops), ANSWER_BYTES_MIN)
+    return Math.max(Math.floor((this.#options.bytesPerSecond * ANSWERS_MS) / 1000 / loops), ANSWER_BYTES_MIN)
   }
 
   /** So many loops more (or fewer, below 0) have more to fetch than they may. */
@@ -89,16 +88,15 @@ export class ByteBudget {
     const { bytesPerSecond, backlogShare } = this.#options
     const nowNs = this.#nowNs()
     const costMs = (bytes * 1000) / bytesPerSecond
-    const isOverdrawn = this.#untilMs(PAID, nowNs - ns(LIVE_CREDIT_MS)) > 0
-    if (isBacklog && isOverdrawn) this.#putOff(SHARE_PAID, costMs / backlogShare, nowNs)
+    if (isBacklog && this.#untilMs(PAID, nowNs) > 0) this.#putOff(SHARE_PAID, costMs / backlogShare, nowNs)
     this.#putOff(PAID, costMs, nowNs)
   }
 
   #untilAllowedMs(isBacklog: boolean): number {
     const nowNs = this.#nowNs()
-    const isLast = isBacklog && this.#options.backlogShare < 1
-    if (!isLast) return this.#untilMs(PAID, nowNs)
-    return Math.min(this.#untilMs(PAID, nowNs - ns(LIVE_CREDIT_MS)), this.#untilMs(SHARE_PAID, nowNs))
+    if (this.#options.backlogShare >= 1) return this.#untilMs(PAID, nowNs)
+    if (!isBacklog) return this.#untilMs(PAID, nowNs + ns(OVERDRAFT_MS))
+    return Math.min(this.#untilMs(PAID, nowNs), this.#untilMs(SHARE_PAID, nowNs))
   }
 
   #untilMs(moment: number, nowNs: bigint): number {

@@ -16,6 +16,7 @@ import type { Cluster } from '../cluster/cluster.ts'
 import { ClusterError, errorName } from '../cluster/errors.ts'
 import { type FetchedPartition, type FetchResponse, fetch } from '../cluster/fetch.ts'
 import { Backoff, pause } from '../cluster/retry.ts'
+import { BudgetedAnswers } from './budgeted-answers.ts'
 import type { ByteBudget } from './byte-budget.ts'
 import { FetchSession } from './fetch-session.ts'
 import { Wakeup } from './wakeup.ts'
@@ -138,6 +139,8 @@ export class FetchLoop {
   readonly #nodeId: number
   readonly #purpose: string
   readonly #options: SourceReaderOptions
+  /** `undefined`: without a budget. */
+  readonly #budgeted: BudgetedAnswers | undefined
   readonly #listener: LoopListener
   readonly #readings = new Map<string, Reading>()
   /** Those whose position or room may have changed since the last request. */
@@ -157,7 +160,6 @@ export class FetchLoop {
   #isRunning = false
   /** A request is under way, or its answer is being looked at. */
   #isAsking = false
-  #isHungry = false
   #mustFindLeaders = false
   answeredAtMs: number | undefined
 
@@ -167,6 +169,7 @@ export class FetchLoop {
     this.#purpose = name
     this.#isBacklog = isBacklog
     this.#options = options
+    this.#budgeted = options.budget === undefined ? undefined : new BudgetedAnswers(options.budget, isBacklog)
     this.#listener = listener
     options.signal.addEventListener('abort', () => this.#wakeup.wake(), { once: true })
   }
@@ -230,6 +233,7 @@ export class FetchLoop {
 
   async #run(): Promise<void> {
     this.#isRunning = true
+    this.#budgeted?.begin()
     try {
       let request = this.#request()
       while (this.#isWanted) {
@@ -254,7 +258,7 @@ export class FetchLoop {
     } finally {
       this.#isRunning = false
       this.#isAsking = false
-      this.#setHungry(false)
+      this.#budgeted?.end()
       this.#session.reset()
     }
     if (this.#isWanted) void this.#run()
@@ -270,7 +274,7 @@ export class FetchLoop {
       this.#touchDue()
       this.#lookAtTouched()
       const isWanted = this.#session.size > 0 && this.#options.hasRoom(this.#isBacklog, this.#listener.areBoth())
-      const waitMs = isWanted ? (this.#options.budget?.waitMs(this.#isBacklog) ?? 0) : this.#untilDueMs
+      const waitMs = isWanted ? (this.#budgeted?.waitMs ?? 0) : this.#untilDueMs
       if (isWanted && waitMs === 0) return this.#fetch()
       // While it is only paid for what came last, the last answer still speaks for all.
       if (!isWanted) this.#isAsking = false
@@ -292,7 +296,7 @@ export class FetchLoop {
     try {
       const connection = await this.#options.cluster.batchBroker(this.#nodeId, this.#purpose)
       this.#setWindow(connection.roundTripMs)
-      const maxBytes = this.#answerBytesMax(connection.roundTripMs)
+      const maxBytes = Math.min(this.#window.answerBytesMax, this.#budgeted?.bytesMax ?? Number.POSITIVE_INFINITY)
       const response = await fetch(connection, {
         maxWaitMs: Math.ceil(this.#maxWaitMs),
         minBytes: 1,
@@ -300,7 +304,7 @@ export class FetchLoop {
         readCommitted: true,
         ...this.#session.next()
       })
-      this.#pay(response.bytes, maxBytes)
+      this.#budgeted?.received(response, maxBytes)
       if (response.errorCode !== 0) {
         response.release()
         throw new ClusterError(errorName(response.errorCode), 'fetch refused', true)
@@ -313,26 +317,6 @@ export class FetchLoop {
       await this.#recover(error)
       return undefined
     }
-  }
-
-  #answerBytesMax(roundTripMs: number): number {
-    const { answerBytesMax } = this.#window
-    const { budget } = this.#options
-    return budget === undefined
-      ? answerBytesMax
-      : Math.min(answerBytesMax, budget.answerBytesMax(this.#isBacklog, roundTripMs))
-  }
-
-  #pay(bytes: number, maxBytes: number): void {
-    this.#options.budget?.take(bytes, this.#isBacklog)
-    this.#setHungry(bytes >= maxBytes / 2)
-  }
-
-  /** Whether there is more to fetch than one answer holds. */
-  #setHungry(isHungry: boolean): void {
-    if (isHungry === this.#isHungry) return
-    this.#isHungry = isHungry
-    this.#options.budget?.countHungry(isHungry ? 1 : -1, this.#isBacklog)
   }
 
   async #recover(error: unknown): Promise<void> {

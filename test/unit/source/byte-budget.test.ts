@@ -30,14 +30,15 @@ function play(contenders: readonly Contender[], seconds: number, share = 0.25): 
   const budgets = Array.from({ length: threads }, () => new ByteBudget(options))
   const fetched: Fetched[][] = contenders.map(() => [])
   const waiting = contenders.map(() => 0)
-  const isHungry = contenders.map(() => false)
+  const isHungry = contenders.map(() => true)
+  for (const { isBacklog, thread = 0 } of contenders) budgets[thread]!.countHungry(1, isBacklog)
   const answerAtMs: (number | undefined)[] = contenders.map(() => undefined)
   for (; nowMs < endMs; nowMs++) {
     contenders.forEach(({ isBacklog, bytesPerSecond, roundTripMs, thread = 0 }, i) => {
       waiting[i] = Math.min(waiting[i]! + bytesPerSecond / 1_000, Math.max(bytesPerSecond, MIB))
       const budget = budgets[thread]!
       if (answerAtMs[i] !== undefined && nowMs >= answerAtMs[i]!) {
-        const bytesMax = budget.answerBytesMax(isBacklog, roundTripMs)
+        const bytesMax = budget.answerBytesMax(isBacklog)
         const bytes = Math.min(waiting[i]!, bytesMax)
         budget.take(bytes, isBacklog)
         if (bytes >= bytesMax / 2 !== isHungry[i]) {
@@ -102,13 +103,13 @@ describe('ByteBudget', () => {
     assert.ok(rate(alone[1]!, 20) > 0.97)
   })
 
-  it('saves up no more than half a second', () => {
+  it('saves up no more than a quarter of a second', () => {
     let nowMs = 0
     const nowNs = () => BigInt(nowMs * 1e6)
     const options = { bytesPerSecond: 1_000, backlogShare: 1, shared: sharedBudget(), nowNs }
     const budget = new ByteBudget(options)
     nowMs = 3_600_000
-    budget.take(500, true)
+    budget.take(250, true)
     assert.equal(budget.waitMs(true), 0)
     budget.take(200, true)
     assert.equal(budget.waitMs(true), 200)
@@ -119,17 +120,18 @@ describe('ByteBudget', () => {
   it('waits for as long as a single large batch takes, and says that it does', () => {
     let nowMs = 3_600_000
     const nowNs = () => BigInt(nowMs * 1e6)
-    const options = { bytesPerSecond: 1_000, backlogShare: 0.25, shared: sharedBudget(), nowNs }
+    const options = { bytesPerSecond: 1_000, backlogShare: 1, shared: sharedBudget(), nowNs }
     const budget = new ByteBudget(options)
     assert.equal(budget.takeHeldUp(), false)
-    budget.take(100_500, false)
+    budget.take(100_250, false)
     assert.equal(budget.waitMs(false), 100_000)
     assert.equal(budget.takeHeldUp(), true)
     nowMs += 50_000
-    // Nobody has asked since, but they wait still. (The backlog has its share.)
-    assert.equal(budget.waitMs(false), 50_000)
+    // Nobody has asked since, but they wait still.
     assert.equal(budget.takeHeldUp(), true)
+    assert.equal(budget.waitMs(false), 50_000)
     nowMs += 60_000
+    assert.equal(budget.takeHeldUp(), true)
     assert.equal(budget.takeHeldUp(), false)
   })
 
