@@ -2,8 +2,8 @@ import type { FetchResponse } from '../cluster/fetch.ts'
 import { firstBatchBytes, lastBatchIn } from '../records/batch.ts'
 import type { ByteBudget } from './byte-budget.ts'
 
-/** Where an answer holds fewer batches than this, too much of it is the beginning of one that is fetched again. */
-const BATCHES_MIN = 4
+/** Where an answer holds fewer batches than this, too much of it may be the beginning of one that is fetched again. */
+const BATCHES_MIN = 2
 /** A broker sends one whole batch, however large, where it may send less than that. */
 const ONE_BATCH = 1
 
@@ -11,7 +11,7 @@ const ONE_BATCH = 1
  * What one fetch loop asks for within a budget.
  *
  * A broker cuts an answer where it is full, in the midst of a batch, which then comes again whole. Where answers are small that
- * would be a good part of all that is paid for: there one batch is asked for at a time.
+ * would be a good part of all that is paid for. So a multiple of a batch is asked for: in a backlog most are alike.
  */
 export class BudgetedAnswers {
   readonly #budget: ByteBudget
@@ -33,7 +33,9 @@ export class BudgetedAnswers {
   /** How much the next answer may hold. */
   get bytesMax(): number {
     const bytesMax = this.#budget.answerBytesMax(this.#isBacklog)
-    return bytesMax < BATCHES_MIN * this.#batchBytes ? ONE_BATCH : bytesMax
+    if (this.#batchBytes === 0) return bytesMax
+    const batches = Math.floor(bytesMax / this.#batchBytes)
+    return batches < BATCHES_MIN ? ONE_BATCH : batches * this.#batchBytes
   }
 
   /** The loop begins to fetch: until an answer says otherwise, it has much to fetch. */
