@@ -135,7 +135,8 @@ interface LoopListener {
 
 /** It ends when it has no partitions left and begins again with the next one. */
 export class FetchLoop {
-  readonly #isBacklog: boolean
+  /** It reads what is old. */
+  readonly isBacklog: boolean
   readonly #nodeId: number
   readonly #purpose: string
   readonly #options: SourceReaderOptions
@@ -167,7 +168,7 @@ export class FetchLoop {
   constructor(nodeId: number, name: string, isBacklog: boolean, options: SourceReaderOptions, listener: LoopListener) {
     this.#nodeId = nodeId
     this.#purpose = name
-    this.#isBacklog = isBacklog
+    this.isBacklog = isBacklog
     this.#options = options
     this.#budgeted = options.budget === undefined ? undefined : new BudgetedAnswers(options.budget, isBacklog)
     this.#listener = listener
@@ -273,7 +274,7 @@ export class FetchLoop {
     while (this.#isWanted) {
       this.#touchDue()
       this.#lookAtTouched()
-      const isWanted = this.#session.size > 0 && this.#options.hasRoom(this.#isBacklog, this.#listener.areBoth())
+      const isWanted = this.#session.size > 0 && this.#options.hasRoom(this.isBacklog, this.#listener.areBoth())
       const waitMs = isWanted ? (this.#budgeted?.waitMs ?? 0) : this.#untilDueMs
       if (isWanted && waitMs === 0) return this.#fetch()
       // While it is only paid for what came last, the last answer still speaks for all.

@@ -19,6 +19,7 @@ export class SourceReader {
   readonly #options: SourceReaderOptions
   /** By what they read, then by broker. */
   readonly #loops = { live: new Map<number, FetchLoop[]>(), backlog: new Map<number, FetchLoop[]>() }
+  readonly #allLoops: FetchLoop[] = []
   /** Which loop reads a target. */
   readonly #readBy = new Map<FetchTarget, FetchLoop>()
   /** Targets between two leaders, and the pauses they take. */
@@ -48,7 +49,7 @@ export class SourceReader {
   /** Room was made at this target, and with it in the flow as a whole: whoever waits for either goes on. */
   roomMade(target: FetchTarget): void {
     this.#readBy.get(target)?.touch(target)
-    for (const loop of this.#allLoops()) loop.wake()
+    for (const loop of this.#allLoops) loop.wake()
   }
 
   /** Some of what is read has to wait until there is room. */
@@ -65,12 +66,8 @@ export class SourceReader {
 
   /** Whether some partitions copy new traffic and others backlog, where that makes a difference. */
   get #areBoth(): boolean {
-    return isAnyRead(this.#loops.live) && isAnyRead(this.#loops.backlog)
-  }
-
-  *#allLoops(): Iterable<FetchLoop> {
-    for (const loops of this.#loops.live.values()) yield* loops
-    for (const loops of this.#loops.backlog.values()) yield* loops
+    const isRead = (isBacklog: boolean) => this.#allLoops.some(loop => loop.isBacklog === isBacklog && loop.size > 0)
+    return this.#options.isOrdered === true && isRead(true) && isRead(false)
   }
 
   #loopsOf(nodeId: number, isBacklog: boolean): FetchLoop[] {
@@ -86,7 +83,7 @@ export class SourceReader {
   }
 
   #newLoop(nodeId: number, index: number, isBacklog: boolean): FetchLoop {
-    return new FetchLoop(nodeId, `fetch-${isBacklog ? '' : 'live-'}${index}`, isBacklog, this.#options, {
+    const loop = new FetchLoop(nodeId, `fetch-${isBacklog ? '' : 'live-'}${index}`, isBacklog, this.#options, {
       leaderless: target => {
         this.#readBy.delete(target)
         void this.#findLeader(target)
@@ -95,6 +92,8 @@ export class SourceReader {
       areBoth: () => this.#areBoth,
       isFar: () => this.#spread(nodeId, isBacklog)
     })
+    this.#allLoops.push(loop)
+    return loop
   }
 
   #turn(nodeId: number, target: FetchTarget, leaderEpoch: number): void {
@@ -139,9 +138,4 @@ export class SourceReader {
     this.#searching.delete(target)
     this.add(target)
   }
-}
-
-function isAnyRead(byBroker: ReadonlyMap<number, readonly FetchLoop[]>): boolean {
-  for (const loops of byBroker.values()) for (const { size } of loops) if (size > 0) return true
-  return false
 }
