@@ -84,6 +84,12 @@ export const METRICS = {
     help: 'How far back the records reach that would be lost if the source were lost now; absent while unknown.',
     labels: FLOW
   },
+  backlogEta: {
+    name: 'farlog_backlog_eta_seconds',
+    type: 'gauge',
+    help: 'Until the backlog is copied, at the rate of the last seconds; 0 when there is none, absent while unknown or not becoming less.',
+    labels: FLOW
+  },
   haltedPartitions: {
     name: 'farlog_halted_partitions',
     type: 'gauge',

@@ -23,6 +23,7 @@ export const STATUS_GAUGES = {
   partitionState: partitionStates,
   lossExposureRecords: flows => ofFlows(flows, ({ exposure }) => exposure.records),
   lossExposureSeconds: flows => ofFlows(flows, ({ exposure }) => exposure.seconds),
+  backlogEta: flows => ofFlows(flows, ({ etaSeconds }) => etaSeconds),
   haltedPartitions,
   heartbeatAge: flows => ofFlows(flows, ({ heartbeatAgeSeconds }) => heartbeatAgeSeconds),
   checkpointAge: flows => ofGroups(flows, ({ checkpointAgeSeconds }) => checkpointAgeSeconds),

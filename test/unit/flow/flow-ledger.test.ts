@@ -25,7 +25,8 @@ describe('FlowLedger', () => {
           sourceEndOffset: null,
           lagRecords: null,
           lagSeconds: null,
-          retentionMarginSeconds: null
+          retentionMarginSeconds: null,
+          etaSeconds: null
         }
       ])
     })
@@ -76,9 +77,38 @@ describe('FlowLedger', () => {
         sourceEndOffset: 100,
         lagRecords: 10,
         lagSeconds: 2.5,
-        retentionMarginSeconds: null
+        retentionMarginSeconds: null,
+        etaSeconds: null
       })
       assert.equal(ledger.status(1).partitions[1]!.state, 'fencing')
+    })
+
+    it('tells how long the backlog will take, of each partition and as a whole, halted ones left out', () => {
+      const { ledger } = newLedger()
+      const etas = () => {
+        const { etaSeconds, partitions } = ledger.status(0)
+        return [etaSeconds, ...partitions.map(partition => partition.etaSeconds)]
+      }
+      const look = (nowMs: number, first: number | null, second: number | null, state: 'mirroring' | 'halted') =>
+        ledger.receive(
+          flowReport([
+            partitionReport({ backlogRecords: first, lagRecords: 5_000 }),
+            partitionReport({ ...ORDERS_1, backlogRecords: second, state })
+          ]),
+          nowMs
+        )
+      ledger.own([ORDERS_0, ORDERS_1])
+      assert.deepEqual(etas(), [null, null, null])
+      look(0, 1_000, 500, 'mirroring')
+      assert.deepEqual(etas(), [null, null, null])
+      look(2_000, 800, 400, 'mirroring')
+      assert.deepEqual(etas(), [8, 8, 8])
+      look(2_250, 0, 400, 'mirroring')
+      assert.deepEqual(etas(), [8, 0, 8])
+      look(4_000, 0, null, 'mirroring')
+      assert.deepEqual(etas(), [null, 0, null])
+      look(6_000, 0, 400, 'halted')
+      assert.deepEqual(etas(), [0, 0, null])
     })
 
     it('forgets what is let go, and begins anew when it comes back', () => {
