@@ -207,7 +207,8 @@ describe('farlog failover', function () {
         // The newest of it nobody had heard of.
         assert.ok(loss.sourceEndOffset! <= lastStableOffset)
         assert.ok(loss.lostRecordsMax! <= lost.length)
-        assert.ok(loss.sourceSeenAt! > killedAtMs - 10_000 && loss.sourceSeenAt! <= killedAtMs)
+        const seenMsBefore = killedAtMs - loss.sourceSeenAt!
+        assert.ok(seenMsBefore >= 0 && seenMsBefore < 30_000, `seen ${seenMsBefore} ms before it was killed`)
       } else if (loss.topic === 'plain') {
         assert.equal(loss.lostRecordsMax, lost.length)
         assert.equal(lost.length, 21)
@@ -279,7 +280,7 @@ describe('farlog failover', function () {
       // It has told what it heard last, not what it had committed before.
       assert.equal(loss.lostRecordsMax, loss.sourceEndOffset! - loss.nextSourceOffset!)
       assert.ok(loss.sourceEndOffset! >= loss.nextSourceOffset!)
-      assert.ok(Math.abs(loss.sourceSeenAt! - killedAtMs) < 3_000, `${loss.sourceSeenAt! - killedAtMs}`)
+      assert.ok(Math.abs(loss.sourceSeenAt! - killedAtMs) < 10_000, `${loss.sourceSeenAt! - killedAtMs}`)
     }
     await load.stop().catch(() => {})
   })
