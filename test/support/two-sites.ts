@@ -94,20 +94,24 @@ export class TwoSites implements AsyncDisposable {
 
   /** Gives it, kills it at one of its steps or a moment later, and gives it again. */
   async giveTwice(command: RunbookCommand, killAfterSteps: readonly string[]): Promise<KilledAndAgain> {
-    const killedAfter = killAfterSteps[randomInt(killAfterSteps.length)]!
-    const { args, env } = command
+    const step = killAfterSteps[randomInt(killAfterSteps.length)]!
+    const delayMs = randomInt(KILL_DELAY_MAX_MS)
+    await this.giveAndKill(command, step, delayMs)
+    return { killedAfter: `${delayMs} ms after ${step}`, again: await this.give(command) }
+  }
+
+  /** Gives it and kills it once it tells of this step. @param step what a line begins with behind its number */
+  async giveAndKill({ args, env }: RunbookCommand, step: string, delayMs = 0): Promise<void> {
     const process = spawnOwned([FARLOG, ...args], { ...this.#spawnOptions(env), stdio: ['ignore', 'ignore', 'pipe'] })
     const lines: string[] = []
-    const delayMs = randomInt(KILL_DELAY_MAX_MS)
     createInterface(process.child.stderr!).on('line', async line => {
       lines.push(line)
-      if (!new RegExp(`^\\d+/\\d+ +${killedAfter} `).test(line)) return
+      if (!line.replace(/^\d+\/\d+ +/, '').startsWith(step)) return
       await pause(delayMs)
       process.signal('SIGKILL')
     })
     const { signal } = await process.exit
-    assert.equal(signal, 'SIGKILL', `killed ${delayMs} ms after ${killedAfter}:\n${lines.join('\n')}`)
-    return { killedAfter: `${delayMs} ms after ${killedAfter}`, again: await this.give(command) }
+    assert.equal(signal, 'SIGKILL', `killed ${delayMs} ms after ${step}:\n${lines.join('\n')}`)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
