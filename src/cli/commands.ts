@@ -28,6 +28,16 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import('./failover.ts')
   },
   {
+    name: 'switchover',
+    summary: 'Move to the destination as planned, with nothing lost.',
+    load: () => import('./switchover.ts')
+  },
+  {
+    name: 'failback',
+    summary: 'Take in a source that came back: what only it has, and the way back.',
+    load: () => import('./failback.ts')
+  },
+  {
     name: 'start',
     summary: 'Let workers mirror a flow again that was stopped.',
     load: () => import('./start.ts')

@@ -2,11 +2,13 @@ import { hostname, userInfo } from 'node:os'
 import { parseArgs } from 'node:util'
 import { loadConfig } from '../config/load.ts'
 import { PARTITION_LOSS } from '../events/partition-loss.ts'
-import { FAILOVER_STEPS, type FailoverStep, failOver, isComplete } from '../failover/failover.ts'
+import { FAILOVER_STEPS, failOver, isComplete } from '../failover/failover.ts'
 import { failoverText } from '../failover/failover-text.ts'
 import { chooseFlow } from './choose-flows.ts'
 import { type Command, EXIT } from './command.ts'
+import { interruptible } from './interruptible.ts'
 import { readPatterns } from './patterns.ts'
+import { stepLine } from './step-line.ts'
 
 /** `farlog failover`: the destination takes over. */
 export const command: Command = {
@@ -60,12 +62,11 @@ Examples:
     const groups = readPatterns(values.groups, '--groups')
     const config = loadConfig(env)
     const flow = chooseFlow(config, values.destination)
-    const stop = new AbortController()
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort(new Interrupted()))
     const report = await failOver({
-      ...{ config, flow, groups, isDryRun: values['dry-run'] === true, signal: stop.signal },
+      ...{ config, flow, groups, isDryRun: values['dry-run'] === true, signal: interruptible() },
       orderedBy: `${userInfo().username}@${hostname()}`,
-      say: (step, what) => process.stderr.write(stepLine(step, what)),
+      reason: `failover to ${flow.destination.alias}`,
+      say: (step, what) => process.stderr.write(stepLine(FAILOVER_STEPS, step, what)),
       report: async losses => {
         if (values.report !== undefined) await PARTITION_LOSS.writeFile(values.report, losses)
       }
@@ -75,17 +76,4 @@ Examples:
     process.stderr.write('farlog failover: some groups could not be brought over: run it again\n')
     return EXIT.failed
   }
-}
-
-/** Somebody has ended the command. */
-class Interrupted extends Error {
-  constructor() {
-    super('interrupted; the same command goes on where it was')
-    this.name = 'Interrupted'
-  }
-}
-
-function stepLine(step: FailoverStep, what: string): string {
-  const width = Math.max(...FAILOVER_STEPS.map(({ length }) => length))
-  return `${FAILOVER_STEPS.indexOf(step) + 1}/${FAILOVER_STEPS.length}  ${step.padEnd(width)}  ${what}\n`
 }

@@ -15,6 +15,7 @@ import {
   optionalPatterns,
   patterns,
   pemPath,
+  size,
   text,
   topicNamePart
 } from './format.ts'
@@ -178,6 +179,30 @@ export const FIXED = {
       '`FARLOG_TOPICS_EXCLUDE` names it, but not counted or shown as a partition; at least `100ms`, or `0s` for never.',
     format: interval,
     default: '1s'
+  }),
+  delay: variable({
+    name: 'FARLOG_DELAY',
+    doc:
+      'Keeps each destination behind by so much, by the time at which records were appended at the source; at least `1s`, ' +
+      '`0s` for no delay.',
+    format: duration({ minimum: '1s', maximum: '720h', orNever: true }),
+    default: '0s'
+  }),
+  maxBytesPerSecond: variable({
+    name: 'FARLOG_MAX_BYTES_PER_SECOND',
+    doc:
+      'The most that each flow of this worker fetches from the source in a second, in bytes as they cross the link ' +
+      '(compressed); its threads share it, other workers have as much each. At least `64KiB`, `0` for no limit.',
+    format: size({ minimum: '64KiB', maximum: '1024GiB', orUnlimited: true }),
+    default: '0'
+  }),
+  backlogShare: variable({
+    name: 'FARLOG_BACKLOG_SHARE',
+    doc:
+      'Where new traffic and old backlog compete, new traffic goes first, and the backlog gets at least this much of the ' +
+      'throughput, in percent, 1 to 100; `100`: no order between them.',
+    format: integer({ minimum: 1, maximum: 100 }),
+    default: '25'
   }),
   threads: variable({
     name: 'FARLOG_THREADS',

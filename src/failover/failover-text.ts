@@ -90,7 +90,8 @@ function lossSentence({ source, destination, loss, isDryRun }: FailoverReport): 
   )
 }
 
-function groupLines(groups: readonly GroupOutcome[]): string[] {
+/** The groups as a table. */
+export function groupLines(groups: readonly GroupOutcome[]): string[] {
   if (groups.length === 0) return ['', 'No consumer group is known that had got anywhere.']
   const shown = groups.slice(0, GROUPS_MAX)
   const rows = shown.map(({ group, outcome, detail, offsets }) =>

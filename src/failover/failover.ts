@@ -16,6 +16,7 @@ import type { Config, FlowConfig } from '../config/types.ts'
 import { Fence } from '../destination/fence.ts'
 import type { FlowOrder } from '../events/flow-order.ts'
 import type { PartitionLoss } from '../events/partition-loss.ts'
+import type { HomePositions } from '../offsets/home-positions.ts'
 import { concurrently } from '../status/concurrently.ts'
 import { FlowTranslator } from '../status/flow-translator.ts'
 import { type FlowPartition, FlowSides } from './flow-sides.ts'
@@ -35,6 +36,8 @@ export interface FailoverOptions {
   readonly isDryRun: boolean
   /** User and host. */
   readonly orderedBy: string
+  /** Shown wherever the order is. */
+  readonly reason: string
   /** Hears of each step what was done. */
   say(step: FailoverStep, what: string): void
   /** Keeps what is known as soon as it is: a later step may fail. */
@@ -61,6 +64,7 @@ export interface FailoverReport {
 const CLIENT_ID = 'farlog-failover'
 /** Workers look for orders every 2 s, what is in flight has 5 s, and then progress is committed. */
 const DRAIN_TIMEOUT_MS = 12_000
+const FIRST_SIGN_TIMEOUT_MS = 6_000
 const DRAIN_LOOK_MS = 250
 const FENCES_AT_A_TIME = 64
 const FENCE_PATIENCE_MS = 30_000
@@ -86,13 +90,14 @@ export async function failOver(options: FailoverOptions): Promise<FailoverReport
     destination: flow.destination.alias,
     isDryRun,
     order: order ?? null,
-    warnings: failover.warnings,
+    warnings: [...(sides.sourceProblem ? [sides.sourceProblem.message] : []), ...failover.warnings],
     loss: { ...totalLoss(losses), losses },
     groups
   }
 }
 
-class Failover {
+/** The steps, for those who put them together in their own way. */
+export class Failover {
   readonly warnings: string[] = []
   readonly #options: FailoverOptions
   readonly #sides: FlowSides
@@ -102,19 +107,17 @@ class Failover {
     this.#options = options
     this.#sides = sides
     this.#book = book
-    if (sides.sourceProblem !== undefined) this.warnings.push(sides.sourceProblem.message)
   }
 
   /** The order that holds from here on; in a dry run the one that holds already, if any does. */
   async stop(): Promise<FlowOrder | undefined> {
-    const { isDryRun, orderedBy, say, flow } = this.#options
+    const { isDryRun, orderedBy, reason, say } = this.#options
     const newest = await this.#book.newest()
     const standing = newest?.action === 'STOP' ? newest : undefined
     if (isDryRun) {
       say('stop', standing === undefined ? 'the flow would be stopped' : `stopped already by ${standing.orderedBy}`)
       return standing
     }
-    const reason = `failover to ${flow.destination.alias}`
     const order = standing ?? (await this.#book.give({ action: 'STOP', reason, orderedBy }))
     await this.#book.secure(warning => this.warnings.push(warning))
     const at = new Date(order.orderedAt).toISOString()
@@ -122,10 +125,10 @@ class Failover {
     return order
   }
 
-  /** Waits until all partitions say that they stand still, there is no worker, or it takes too long. */
+  /** Waits until all partitions say that they stand still, there seems to be no worker, or it takes too long. */
   async drain({ id }: FlowOrder): Promise<void> {
     const { signal, say } = this.#options
-    const deadlineMs = performance.now() + DRAIN_TIMEOUT_MS
+    const startedAtMs = performance.now()
     for (;;) {
       const [partitions, workers] = await Promise.all([this.#sides.partitions(signal), this.#sides.workers(signal)])
       const owned = partitions.filter(({ committed }) => committed !== undefined)
@@ -133,8 +136,11 @@ class Failover {
       const count = `${standing} of ${owned.length} partitions say that they stand still`
       if (standing === owned.length) return say('drain', count)
       if (workers === 0) return say('drain', `${count}, and no worker is running`)
-      if (performance.now() > deadlineMs) {
-        return say('drain', `${count} after ${DRAIN_TIMEOUT_MS / 1000} s; the others are not waited for`)
+      const waitedMs = performance.now() - startedAtMs
+      // Soon after a source is gone its group is too, and workers own nothing any more that they could speak for.
+      const isNobodyThere = workers === undefined && standing === 0 && waitedMs > FIRST_SIGN_TIMEOUT_MS
+      if (isNobodyThere || waitedMs > DRAIN_TIMEOUT_MS) {
+        return say('drain', `${count} after ${Math.round(waitedMs / 1000)} s; the others are not waited for`)
       }
       await pause(DRAIN_LOOK_MS, signal)
       signal.throwIfAborted()
@@ -174,7 +180,7 @@ class Failover {
     return losses
   }
 
-  async moveGroups(translator: FlowTranslator): Promise<GroupOutcome[]> {
+  async moveGroups(translator: FlowTranslator, home?: HomePositions): Promise<GroupOutcome[]> {
     const { config, flow, groups, isDryRun, say, signal } = this.#options
     const isConfigured = compileNameFilter(config.groups)
     const isAskedFor = groups === undefined ? () => true : compileNameFilter({ include: groups, exclude: [] })
@@ -182,7 +188,7 @@ class Failover {
     const positions = await readGroupPositions(this.#sides, isSelected, (group, error) =>
       this.warnings.push(`${flow.source.alias} does not tell about group ${group} (${error}): its checkpoints count`)
     )
-    const outcomes = await moveGroups(this.#sides, translator, positions, isDryRun, signal)
+    const outcomes = await moveGroups(this.#sides, { translator, home }, positions, isDryRun, signal)
     const moved = outcomes.filter(({ outcome }) => outcome === 'moved').length
     say('groups', `${moved} of ${outcomes.length} groups ${isDryRun ? 'would get' : 'have got'} new offsets`)
     return outcomes

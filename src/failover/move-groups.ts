@@ -6,6 +6,7 @@ import { ClusterError } from '../cluster/errors.ts'
 import { listGroups, readGroupOffsets } from '../cluster/group-list.ts'
 import { commitGroupOffsets } from '../cluster/group-offsets.ts'
 import { EARLIEST, listOffset, partitionKey } from '../cluster/offsets.ts'
+import type { HomePositions } from '../offsets/home-positions.ts'
 import { RecordsError } from '../records/errors.ts'
 import { concurrently } from '../status/concurrently.ts'
 import type { FlowTranslator } from '../status/flow-translator.ts'
@@ -21,8 +22,11 @@ export interface MovedOffset {
   readonly sourceOffset: number
   /** Where that is at the destination. */
   readonly destinationOffset: number
-  /** `copy`: there stands the first record it has not read. `end`: behind the newest copy. `start`: before all that may be a copy. */
-  readonly kind: 'copy' | 'end' | 'start'
+  /**
+   * `copy`: there stands the first record it has not read. `end`: behind the newest copy. `start`: before all that may be a copy.
+   * `home`: the first record it has not read was born at the destination.
+   */
+  readonly kind: 'copy' | 'end' | 'start' | 'home'
   /** What the group had committed at the destination before; `null` for nothing. */
   readonly committedOffset: number | null
 }
@@ -45,10 +49,17 @@ const GROUPS_AT_A_TIME = 8
 /** What a coordinator says when somebody is at work in the group. */
 const IN_USE = new Set(['UNKNOWN_MEMBER_ID', 'REBALANCE_IN_PROGRESS', 'ILLEGAL_GENERATION', 'STALE_MEMBER_EPOCH'])
 
+/** What tells where a reader goes on. */
+export interface Places {
+  readonly translator: FlowTranslator
+  /** Of records that were born at the destination; where it is not given, none count. */
+  readonly home?: HomePositions | undefined
+}
+
 /** @throws ClusterError where the destination can't be asked for its groups */
 export async function moveGroups(
   sides: FlowSides,
-  translator: FlowTranslator,
+  places: Places,
   positions: ReadonlyMap<string, readonly GroupPosition[]>,
   isDryRun: boolean,
   signal: AbortSignal
@@ -66,7 +77,7 @@ export async function moveGroups(
     const there = committed.get(group)
     if (there === undefined) return failed(group, unknown.get(group) ?? 'the destination leaves it out')
     try {
-      const offsets = await translateAll(sides, translator, own, there, signal)
+      const offsets = await translateAll(sides, places, own, there, signal)
       const state = states.get(group)
       if (!isIdle(state))
         return { group, outcome: 'in use', detail: `its state at ${destination.alias} is ${state}`, offsets }
@@ -89,7 +100,7 @@ export async function moveGroups(
 /** Of those partitions that are at the destination. */
 async function translateAll(
   { destination }: FlowSides,
-  translator: FlowTranslator,
+  { translator, home }: Places,
   positions: readonly GroupPosition[],
   committed: ReadonlyMap<string, number>,
   signal: AbortSignal
@@ -100,16 +111,23 @@ async function translateAll(
   return concurrently(copied, TRANSLATIONS_AT_A_TIME, async position => {
     const { topic, partition, destinationTopic, sourceOffset } = position
     const copy = { topic: destinationTopic, partition }
-    const { isBehindOthers, ...found } = await translator.place(position, sourceOffset, signal)
-    return {
-      ...{ topic, partition, destinationTopic, sourceOffset },
-      kind: isBehindOthers || found.sourceOffset === undefined ? 'start' : found.kind,
+    const moved = { topic, partition, destinationTopic, sourceOffset }
+    const committedOffset = committed.get(partitionKey(copy)) ?? null
+    const [found, homeOffset] = await Promise.all([
+      translator.place(position, sourceOffset, signal),
+      home?.lowest(position, sourceOffset, signal)
+    ])
+    const isHomeKnown = homeOffset !== undefined && home?.knows(position) === true
+    if (found.isBehindOthers && !isHomeKnown) {
       // Somewhere among what others have copied.
-      destinationOffset: isBehindOthers
-        ? await listOffset(destination, copy, EARLIEST, 'read_uncommitted')
-        : found.destinationOffset,
-      committedOffset: committed.get(partitionKey(copy)) ?? null
+      const destinationOffset = await listOffset(destination, copy, EARLIEST, 'read_uncommitted')
+      return { ...moved, kind: 'start', destinationOffset, committedOffset }
     }
+    if (homeOffset !== undefined && homeOffset < found.destinationOffset) {
+      return { ...moved, kind: 'home', destinationOffset: homeOffset, committedOffset }
+    }
+    const kind = found.sourceOffset === undefined && !isHomeKnown ? 'start' : found.kind
+    return { ...moved, kind, destinationOffset: found.destinationOffset, committedOffset }
   })
 }
 

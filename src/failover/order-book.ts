@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { isDeepStrictEqual } from 'node:util'
 import { ClusterError } from '../cluster/errors.ts'
+import { partitionKey, type TopicPartition } from '../cluster/offsets.ts'
 import { Backoff, pause } from '../cluster/retry.ts'
 import { TopicAdmin } from '../cluster/topic-admin.ts'
 import { EventReader, eventTopic } from '../events/event-log.ts'
@@ -8,6 +9,7 @@ import { EventWriter } from '../events/event-writer.ts'
 import type { FlowOrder } from '../events/flow-order.ts'
 import { FlowOrders } from '../events/flow-orders.ts'
 import type { PartitionLoss } from '../events/partition-loss.ts'
+import type { SourceEvent } from '../events/source-event.ts'
 import type { FlowSides } from './flow-sides.ts'
 
 /** A metadata request takes milliseconds; brokers learn of a topic within a second or two. */
@@ -24,6 +26,8 @@ export class OrderBook implements AsyncDisposable {
   readonly #orders: FlowOrders
   /** Rows of loss reports of this flow, the newest of each partition. */
   readonly #losses = new Map<string, PartitionLoss>()
+  /** Requests to go on somewhere, the newest of each partition. */
+  readonly #requests = new Map<string, SourceEvent>()
 
   constructor(sides: FlowSides, clientId: string) {
     const { config, flow, destination } = sides
@@ -41,7 +45,35 @@ export class OrderBook implements AsyncDisposable {
     for (const { loss } of news.losses) {
       if (loss.destination === this.#sides.flow.destination.alias) this.#losses.set(rowKey(loss), loss)
     }
+    for (const { event } of news.events) {
+      if (event.kind === 'RESUME' && event.destination === this.#sides.flow.destination.alias)
+        this.#requests.set(partitionKey(event), event)
+    }
     return this.#orders.newest?.order
+  }
+
+  /** The rows that were left under an order, as of the last call of `newest`. */
+  lossesOf(orderId: string): PartitionLoss[] {
+    return [...this.#losses.values()].filter(loss => loss.orderId === orderId)
+  }
+
+  /** Where somebody has asked a partition to go on, as of the last call of `newest`. */
+  requestFor(partition: TopicPartition): SourceEvent | undefined {
+    return this.#requests.get(partitionKey(partition))
+  }
+
+  /** Asks whoever owns the partition, now or later, to go on there. @throws ClusterError where it could not be written */
+  async request(
+    request: Omit<SourceEvent, 'kind' | 'action' | 'source' | 'destination' | 'nextOffset'>
+  ): Promise<void> {
+    const { source, destination } = this.#sides.flow
+    const aliases = { source: source.alias, destination: destination.alias }
+    const event: SourceEvent = {
+      ...{ kind: 'RESUME', action: 'REQUESTED', ...aliases, nextOffset: request.firstOffset },
+      ...request
+    }
+    await this.#writer.write(event)
+    this.#requests.set(partitionKey(event), event)
   }
 
   /** Writes an order. @throws ClusterError where it could not be written */

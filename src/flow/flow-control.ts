@@ -133,13 +133,14 @@ export class FlowControl {
   }
 
   get status(): FlowStatus {
-    const status = this.#ledger.status(performance.now())
+    const status = this.#ledger.status(performance.now(), topic => this.#catalog.topics.get(topic)?.retentionMs)
     // Before the partitions are known, their sum would be a zero that looks like good news.
-    const exposure =
-      this.notReadyReason === null && !this.#isCutOff ? status.exposure : { records: null, seconds: null }
+    const isKnown = this.notReadyReason === null && !this.#isCutOff
+    const exposure = isKnown ? status.exposure : { records: null, seconds: null }
     return {
       ...status,
       exposure,
+      etaSeconds: isKnown ? status.etaSeconds : null,
       events: this.#events.recent,
       stopped: stopStatus(this.#events.orders.newest?.order),
       groups: this.#offsets.groups(performance.now()),

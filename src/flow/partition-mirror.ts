@@ -72,6 +72,7 @@ export class PartitionMirror {
     progress: undefined
   }
   #sourceEnd: SourceEnd | undefined
+  #reachedTimestampMs: number | undefined
   /** Nothing happened since the last report, and nothing is missing at the destination. */
   #isQuiet = false
 
@@ -103,9 +104,9 @@ export class PartitionMirror {
     return { ...this.#assignment, batchBytesMax: this.#batchBytesMax, progress }
   }
 
-  /** It is meant to make progress: neither halted nor being handed over. */
+  /** It is meant to make progress: neither halted, nor being handed over, nor held back. */
   get isActive(): boolean {
-    return this.#state !== 'halted' && this.#state !== 'draining'
+    return this.#state !== 'halted' && this.#state !== 'draining' && this.#attempt?.isHeldBack !== true
   }
 
   get progress(): Progress | undefined {
@@ -222,13 +223,23 @@ export class PartitionMirror {
       sourceEndOffset: this.lag.sourceEndOffset ?? null,
       lagRecords: lag?.records ?? null,
       lagSeconds: lag?.seconds ?? null,
+      reachedTimestampMs: this.#reachedTimestampMs ?? null,
+      backlogRecords: this.#backlogRecords(lag?.records),
       counts: this.#counts
     }
-    this.#isQuiet = lag?.records === 0
+    // What is held back grows older by the second; it does to say so now and then.
+    this.#isQuiet = lag?.records === 0 || this.#attempt?.isHeldBack === true
     if (this.#lastReport !== undefined && isSame(report, this.#lastReport)) return undefined
     this.#lastReport = report
     this.#counts = noCounts()
     return report
+  }
+
+  /** New traffic that is under way is no backlog, and neither is what is held back. */
+  #backlogRecords(lagRecords: number | undefined): number | null {
+    const attempt = this.#attempt
+    if (lagRecords === undefined || attempt === undefined) return lagRecords ?? null
+    return attempt.isBacklog ? Math.max(lagRecords - attempt.heldRecords, 0) : 0
   }
 
   /** One pass: fence, find the end, mirror until something ends it. */
@@ -246,17 +257,21 @@ export class PartitionMirror {
       this.#state = 'mirroring'
       this.#halt = undefined
       this.#log('debug', 'mirroring', { nextSourceOffset: progress.nextSourceOffset })
-      this.#attempt = new Attempt(this.#flow, this.#assignment, identity, progress, this.#batchBytesMax, {
+      this.#attempt = new Attempt(this.#flow, this.#assignment, identity, progress, this.#batchBytesMax, this.lag, {
         progressed: progress => this.#setProgress(progress),
         acknowledged: batch => {
           this.#isQuiet = false
           this.#counts.records += batch.records
           this.#counts.bytes += batch.bytes
+          this.#reachedTimestampMs = batch.timestamps.at(-1) ?? this.#reachedTimestampMs
           this.#flow.latencies.observe(batch.timestamps, batch.timestampCounts)
         },
         looped: records => {
           this.#counts.loopedRecords += records
           this.#isQuiet = false
+        },
+        reached: timestampMs => {
+          this.#reachedTimestampMs = timestampMs
         },
         sourceEndSeen: endOffset => this.sourceEndSeen(endOffset, performance.now())
       })
@@ -347,20 +362,26 @@ export class PartitionMirror {
     return progress
   }
 
-  /** Progress as others are told of it, with what is known of the source; the same object until either has changed. */
+  /** Progress as others are told of it, with what is known of the source; the same object until either has moved. */
   #toldProgress(nowMs: number): Progress | undefined {
     const progress = this.#progress
     if (progress === undefined) return undefined
-    const { sourceEndOffset: offset } = this.lag
-    const lag = this.lag.at(nowMs)
-    const isNews = progress !== this.#told.of || offset !== this.#sourceEnd?.offset
-    if (!isNews) return this.#told.progress
-    if (offset !== undefined && lag !== undefined) {
-      const seenAtMs = Math.round(Date.now() - (nowMs - this.lag.heardAtMs))
-      this.#sourceEnd = { offset, seenAtMs, lagSeconds: lag.seconds }
-    } else if (progress === this.#told.of) return this.#told.progress
-    this.#told = { of: progress, progress: { ...progress, sourceEnd: this.#sourceEnd } }
+    const sourceEnd = this.#seenEnd(progress, nowMs)
+    if (progress !== this.#told.of || sourceEnd?.offset !== this.#sourceEnd?.offset) {
+      this.#sourceEnd = sourceEnd
+      this.#told = { of: progress, progress: { ...progress, sourceEnd } }
+    }
     return this.#told.progress
+  }
+
+  /** Where the source ends; while it is not heard of, where it did. */
+  #seenEnd({ nextSourceOffset }: Progress, nowMs: number): SourceEnd | undefined {
+    const lag = this.lag.at(nowMs)
+    const { sourceEndOffset, heardAtMs } = this.lag
+    if (lag === undefined || sourceEndOffset === undefined) return this.#sourceEnd
+    // A broker tells the end as it was before it read the records that come with it.
+    const offset = Math.max(sourceEndOffset, nextSourceOffset)
+    return { offset, seenAtMs: Math.round(Date.now() - (nowMs - heardAtMs)), lagSeconds: lag.seconds }
   }
 
   /** Says, where progress is committed, that nothing is in flight and nothing will be before the next order. */
@@ -427,6 +448,7 @@ function isSame(a: PartitionReport, b: PartitionReport): boolean {
     a.progress === b.progress &&
     a.sourceEndOffset === b.sourceEndOffset &&
     a.lagRecords === b.lagRecords &&
+    a.backlogRecords === b.backlogRecords &&
     a.lagSeconds === b.lagSeconds
   )
 }

@@ -28,6 +28,7 @@ export async function runWorker(config: Config, stop: AbortSignal): Promise<void
   const crashed = Promise.withResolvers<never>()
   const dataPlane = new DataPlane(
     config.threads,
+    config.flows.length,
     clientId,
     log,
     report => flows[report.flow]?.receive(report),

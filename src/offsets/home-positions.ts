@@ -17,7 +17,7 @@ import { ReadStretches } from './read-stretches.ts'
 
 /** How far the reverse flow is with a partition. */
 export interface ReverseProgress extends TopicPartition {
-  /** Offset at **this** flow's destination of the next record that is to come from there. */
+  /** Offset at **this** flow's destination of the next record that is to come from there; infinite where none is left. */
   readonly nextOffset: number
   /** Offset at this flow's source of the newest record that came; `undefined` where none is known. */
   readonly newestCopyOffset: number | undefined
@@ -32,20 +32,29 @@ export class HomePositions {
   readonly #progress: ReadonlyMap<string, ReverseProgress>
   /** Topics that the reverse flow mirrors. */
   readonly #topics: ReadonlySet<string>
+  readonly #readOffsetsMax: number
 
   /**
    * @param originOf tells records at the source that came from the destination's partition, with their offset there
    * @param progress of the reverse flow
+   * @param readOffsetsMax in one look: beyond it there is no answer
    */
   constructor(
     source: Cluster,
     originOf: (topic: string, partition: number) => OriginReader,
-    progress: readonly ReverseProgress[]
+    progress: readonly ReverseProgress[],
+    readOffsetsMax = READ_OFFSETS_MAX
   ) {
     this.#source = source
     this.#originOf = originOf
     this.#progress = new Map(progress.map(each => [partitionKey(each), each]))
     this.#topics = new Set(progress.map(({ topic }) => topic))
+    this.#readOffsetsMax = readOffsetsMax
+  }
+
+  /** Whether the reverse flow's progress with the partition is known. */
+  knows(partition: TopicPartition): boolean {
+    return this.#progress.has(partitionKey(partition))
   }
 
   /**
@@ -62,7 +71,7 @@ export class HomePositions {
     const origin = this.#originOf(partition.topic, partition.partition)
     const read = new ReadStretches({ topicId: '', leaderEpoch: -1 })
     const log = new PartitionLog(this.#source, partition, origin, read, signal)
-    const readEnd = Math.min(end, sourceOffset + READ_OFFSETS_MAX)
+    const readEnd = Math.min(end, sourceOffset + this.#readOffsetsMax)
     const found = (await log.untilCopy(sourceOffset, readEnd)).within(sourceOffset, readEnd).runs[0]
     if (found !== undefined) return found.sourceOffset
     return readEnd === end ? progress.nextOffset : undefined

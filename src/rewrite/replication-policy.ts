@@ -24,9 +24,11 @@ export function replicationPolicy(
   destinationAlias: string,
   separator: string
 ): ReplicationPolicy {
-  // Each hop put its alias and a separator in front; an alias may hold separators itself.
+  // Each hop put its alias and a separator in front; an alias may hold separators itself. Under `identity` that is so of heartbeats
+  // only, and those, mirrored back, would meet the ones that the destination mirrors by itself.
   const isCycle = (topic: string) =>
-    name === 'default' && `${separator}${topic}`.includes(`${separator}${destinationAlias}${separator}`)
+    (name === 'default' || topic.endsWith(`${separator}${HEARTBEATS}`)) &&
+    `${separator}${topic}`.includes(`${separator}${destinationAlias}${separator}`)
   return {
     isCycle,
     // Heartbeats tell the clusters apart by their topic's name, so even `identity` renames them, as MirrorMaker 2 does.

@@ -1,5 +1,5 @@
 import type { TopicMetadata } from '../cluster/cluster.ts'
-import { compileNameFilter, isHeartbeatProbe } from '../config/name-filter.ts'
+import { compileNameFilter, HEARTBEATS_TOPIC, isHeartbeatProbe } from '../config/name-filter.ts'
 import type { Config, FlowConfig } from '../config/types.ts'
 import { type ReplicationPolicy, replicationPolicy } from '../rewrite/replication-policy.ts'
 
@@ -51,6 +51,8 @@ export class TopicPairs {
 
   /** What a topic at the destination is the copy of, going by its name and whether it is selected or not. */
   sourceTopicOf(destinationTopic: string): string | undefined {
+    // Heartbeats are renamed by every policy.
+    if (destinationTopic === this.#policy.destinationTopic(HEARTBEATS_TOPIC)) return HEARTBEATS_TOPIC
     if (!destinationTopic.startsWith(this.#prefix)) return undefined
     return destinationTopic.slice(this.#prefix.length)
   }

@@ -23,8 +23,10 @@ export function selectTopics(
   const { replicationPolicy, replicationPolicySeparator: separator } = config
   const isConfigured = compileNameFilter(config.topics)
   const isAskedFor = only === undefined ? () => true : compileNameFilter({ include: only, exclude: [] })
+  const isRenamed = (topic: string): boolean =>
+    replicationPolicy === 'default' || topic.split(separator).at(-1) === 'heartbeats'
   const hasBeenThere = (topic: string): boolean =>
-    replicationPolicy === 'default' && topic.split(separator).slice(0, -1).includes(aliases.destination)
+    isRenamed(topic) && topic.split(separator).slice(0, -1).includes(aliases.destination)
   return [...topics]
     .filter(topic => isConfigured(topic) && isAskedFor(topic) && !isNeverMirrored(topic) && !hasBeenThere(topic))
     .sort()

@@ -11,6 +11,11 @@ describe('size', () => {
     )
   })
 
+  it('takes 0 only where there may be no limit', () => {
+    assert.equal(size({ minimum: '1KiB', maximum: '1GiB', orUnlimited: true }).parse('0'), 0)
+    assert.throws(() => format.parse('0'), { message: /is not a size/ })
+  })
+
   it('refuses anything else, and what is out of bounds', () => {
     for (const text of ['512', '512kb', '512 KiB', '1.5MiB', '-1KiB', '']) {
       assert.throws(

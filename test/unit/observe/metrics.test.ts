@@ -170,11 +170,11 @@ describe('metrics', () => {
       await harness.scrape()
       const partitions = [partitionStatus({ lagRecords: null, lagSeconds: null })]
       harness.status = workerStatus({
-        flows: [flowStatus({ partitions, exposure: { records: null, seconds: null } })]
+        flows: [flowStatus({ partitions, exposure: { records: null, seconds: null }, etaSeconds: null })]
       })
       const names = [...(await harness.scrape()).keys()]
       assert.deepEqual(
-        names.filter(name => /^farlog_(lag|loss)_/.test(name)),
+        names.filter(name => /^farlog_(lag|loss|backlog)_/.test(name)),
         []
       )
     })
@@ -184,6 +184,7 @@ describe('metrics', () => {
         flows: [flowStatus({ partitions: [partitionStatus({ lagRecords: 0, lagSeconds: 0 })] })]
       })
       assert.equal(await harness.valueOf('farlog_lag_seconds', ORDERS_0), 0)
+      assert.equal(await harness.valueOf('farlog_backlog_eta_seconds', FLOW), 0)
     })
 
     it('disappear with the partition', async () => {

@@ -72,6 +72,12 @@ describe('the identity replication policy', () => {
   it('takes a topic whatever prefix it has, for a name says nothing of where it came from', () => {
     assert.equal(policy.refusal('west.orders'), null)
   })
+
+  it('refuses heartbeats that came from the destination, for their names say so under any policy', () => {
+    assert.match(policy.refusal('west.heartbeats') ?? '', /it came from west/)
+    assert.equal(policy.refusal('south.heartbeats'), null)
+    assert.equal(policy.refusal('heartbeats'), null)
+  })
 })
 
 describe('every replication policy', () => {

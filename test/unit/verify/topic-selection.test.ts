@@ -19,7 +19,9 @@ describe('the topics to verify', () => {
   it('are not those that came from the destination', () => {
     const topics = ['west.orders', 'south.west.orders', 'south.orders', 'west', 'orders.west', 'western.orders']
     assert.deepEqual(names(topics), ['orders.west', 'south.orders', 'west', 'western.orders'])
-    assert.deepEqual(names(['west.orders'], { replicationPolicy: 'identity' }), ['west.orders'])
+    const identity = { replicationPolicy: 'identity' } as const
+    assert.deepEqual(names(['west.orders'], identity), ['west.orders'])
+    assert.deepEqual(names(['west.heartbeats', 'south.heartbeats'], identity), ['south.heartbeats'])
   })
 
   it('are the configured ones, narrowed down by whole names', () => {
