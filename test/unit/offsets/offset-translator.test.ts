@@ -377,10 +377,14 @@ class World {
     const copied = { ...COPIED, firstDestinationOffset: this.#firstDestinationOffset }
     for (const translator of [this.#translator, translatorOf(this.destination)]) {
       const { isBehindOthers, ...found } = await translator.translate(copied, sourceOffset, SIGNAL)
-      const expected = this.#expected(sourceOffset)
+      const expected = this.#isOneOfSeveral(sourceOffset, found)
+        ? { ...found, isBehindOthers }
+        : this.#expected(sourceOffset)
       const seen = `source offset ${sourceOffset} of ${JSON.stringify(this.log.copies)}`
       assert.deepEqual(found, withoutOthers(expected), seen)
-      this.#checkOthers(sourceOffset, expected, isBehindOthers, seen)
+      // Of what it read before retention came by it knows the first and the last of them only: then it may say so wrongly.
+      const mayBeWrong = translator === this.#translator && isBehindOthers && this.log.others.length > 0
+      if (!mayBeWrong) this.#checkOthers(sourceOffset, expected, isBehindOthers, seen)
     }
   }
 
@@ -388,10 +392,11 @@ class World {
   #checkOthers(sourceOffset: number, expected: Translation, isBehindOthers: boolean, seen: string): void {
     const { destinationOffset: place, sourceOffset: placed, kind } = expected
     const isExact = kind === 'copy' && placed === sourceOffset && this.#isFenced
-    const isFirst = !isExact && !this.#hasCopyBetween(this.#start, place)
+    const first = this.#isStartUnseen(sourceOffset) ? this.#logStart : this.#start
+    const isFirst = !isExact && !this.#hasCopyBetween(first, place)
     const isAmong = (start: number) => this.log.others.some(offset => offset >= start && offset < place)
     if (!isFirst || !isAmong(this.#logStart)) assert.equal(isBehindOthers, false, seen)
-    else if (isAmong(this.#start)) assert.equal(isBehindOthers, true, seen)
+    else if (isAmong(first)) assert.equal(isBehindOthers, true, seen)
   }
 
   get #start(): number {
@@ -399,18 +404,38 @@ class World {
   }
 
   #expected(sourceOffset: number): Translation {
+    if (this.#isStartUnseen(sourceOffset)) return this.#withoutStart(sourceOffset)
+    const exact = this.log.firstFrom(sourceOffset, this.#start)
+    return exact ? asTranslation(exact) : this.#end(this.log.newest(this.#start))
+  }
+
+  /** Where the numbers do not go back at the start, what stands before it is not told apart from what stands behind it. */
+  #isStartUnseen(sourceOffset: number): boolean {
     const start = this.#start
     const exact = this.log.firstFrom(sourceOffset, start)
-    const newest = this.log.newest(start)
-    // Where the numbers do not go back at the start, what stands before it is not told apart from what stands behind it.
     const below = this.log.copies.findLast(
       ({ destinationOffset }) => destinationOffset < start && destinationOffset >= this.#logStart
     )
-    const isFirst = exact === undefined ? newest === undefined : !this.#hasCopyBetween(start, exact.destinationOffset)
-    if (isFirst && exact?.sourceOffset !== sourceOffset && below !== undefined) {
-      if (below.sourceOffset < (exact?.sourceOffset ?? sourceOffset)) return this.#withoutStart(sourceOffset)
-    }
-    return exact ? asTranslation(exact) : this.#end(newest)
+    const isFirst =
+      exact === undefined ? !this.log.newest(start) : !this.#hasCopyBetween(start, exact.destinationOffset)
+    if (!isFirst || exact?.sourceOffset === sourceOffset || below === undefined) return false
+    return below.sourceOffset < (exact?.sourceOffset ?? sourceOffset)
+  }
+
+  /**
+   * Before a start that is not seen the numbers may have gone back once more. Then there are several places that a search may
+   * come to, and any of them will do: each has all that counts, which is what stands behind the start, still to come.
+   */
+  #isOneOfSeveral(sourceOffset: number, found: Omit<Translation, 'isBehindOthers'>): boolean {
+    if (!this.#isStartUnseen(sourceOffset)) return false
+    const counting = this.log.firstFrom(sourceOffset, this.#start)
+    if (counting !== undefined && found.destinationOffset > counting.destinationOffset) return false
+    const copies = this.log.copies.filter(({ destinationOffset }) => destinationOffset >= this.#logStart)
+    if (found.kind === 'end') return found.destinationOffset === copies.at(-1)!.destinationOffset + 1
+    const index = copies.findIndex(({ destinationOffset }) => destinationOffset === found.destinationOffset)
+    const isFirst = index === 0 || copies[index - 1]!.sourceOffset < sourceOffset
+    const isExact = this.#isFenced && found.sourceOffset === sourceOffset
+    return copies[index]!.sourceOffset >= sourceOffset && (isFirst || isExact)
   }
 
   #hasCopyBetween(start: number, end: number): boolean {
