@@ -6,12 +6,12 @@ import { ClusterError } from '../cluster/errors.ts'
 import { listGroups, readGroupOffsets } from '../cluster/group-list.ts'
 import { commitGroupOffsets } from '../cluster/group-offsets.ts'
 import { EARLIEST, listOffset, partitionKey } from '../cluster/offsets.ts'
-import type { HomePositions } from '../offsets/home-positions.ts'
 import { RecordsError } from '../records/errors.ts'
 import { concurrently } from '../status/concurrently.ts'
 import type { FlowTranslator } from '../status/flow-translator.ts'
 import type { FlowSides } from './flow-sides.ts'
 import type { GroupPosition } from './group-positions.ts'
+import type { HomeOfGroups } from './home-of-groups.ts'
 
 /** One partition of a group. */
 export interface MovedOffset {
@@ -53,7 +53,7 @@ const IN_USE = new Set(['UNKNOWN_MEMBER_ID', 'REBALANCE_IN_PROGRESS', 'ILLEGAL_G
 export interface Places {
   readonly translator: FlowTranslator
   /** Of records that were born at the destination; where it is not given, none count. */
-  readonly home?: HomePositions | undefined
+  readonly home?: HomeOfGroups | undefined
 }
 
 /** @throws ClusterError where the destination can't be asked for its groups */

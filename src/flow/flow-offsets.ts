@@ -177,15 +177,18 @@ export class FlowOffsets {
     return { source: destination.alias, target: source.alias }
   }
 
-  /** Again and again, more seldom while it fails. An interval of 0 is never. */
+  /** Once in each interval, more seldom while it fails. An interval of 0 is never. */
   async #repeat(what: string, intervalMs: number, signal: AbortSignal, work: () => Promise<void>): Promise<void> {
     if (intervalMs === 0) return
     const backoff = new Backoff(intervalMs, Math.max(intervalMs, RETRY_MAX_MS))
     let lastError: string | undefined
     while (!signal.aborted) {
-      let pauseMs = intervalMs
+      const startedAtMs = performance.now()
+      let pauseMs: number
       try {
         await work()
+        // What it took counts, or what is written would be older than it has to be; but it is never done without a pause.
+        pauseMs = Math.max(intervalMs - (performance.now() - startedAtMs), intervalMs / 10)
         backoff.reset()
         lastError = undefined
       } catch (error) {

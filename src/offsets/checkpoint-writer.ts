@@ -42,8 +42,10 @@ export class CheckpointWriter {
     if (checkpoints.length + offsetSyncs.length === 0) return
     await this.#makeTopics()
     try {
-      await this.#send(this.#topics.offsetSyncs, offsetSyncs.map(encodeOffsetSync))
-      await this.#send(this.#topics.checkpoints, checkpoints.map(encodeCheckpoint))
+      await Promise.all([
+        this.#send(this.#topics.offsetSyncs, offsetSyncs.map(encodeOffsetSync)),
+        this.#send(this.#topics.checkpoints, checkpoints.map(encodeCheckpoint))
+      ])
     } catch (error) {
       // They may have been deleted meanwhile.
       this.#areThere = false

@@ -88,10 +88,9 @@ export class Checkpointer {
    */
   async pass(destinationTopicOf: (topic: string) => string | undefined, signal: AbortSignal): Promise<void> {
     const { source, destination, isSelected, syncsGroups } = this.#options
-    const groups = await listGroups(source)
+    const [groups, groupsThere] = await Promise.all([listGroups(source), syncsGroups ? listGroups(destination) : []])
     const groupIds = groups.filter(isConsumerGroup).flatMap(({ groupId }) => (isSelected(groupId) ? [groupId] : []))
-    const states = new Map<string, string>()
-    if (syncsGroups) for (const { groupId, state } of await listGroups(destination)) states.set(groupId, state)
+    const states = new Map(groupsThere.map(({ groupId, state }) => [groupId, state]))
     const before = this.#written
     this.#written = new Map(before)
     const checkpoints: Checkpoint[] = []

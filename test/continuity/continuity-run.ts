@@ -26,7 +26,7 @@ export interface ContinuityOptions {
   print(line: string): void
 }
 
-/** How the group came to its place at the destination. */
+// How the group came to its place at the destination.
 export const AS_COMMITTED = 'farlog, as its workers left the group'
 export const BY_FAILOVER = 'farlog failover'
 const MIRROR_MAKER = 'MirrorMaker 2, as it left the group'
@@ -70,9 +70,12 @@ export async function runContinuity(options: ContinuityOptions): Promise<Continu
   while (crashes.length < failovers) {
     const lifeMs = Math.round(random.between(LIFE_MS.min, LIFE_MS.max))
     const crashAtMs = performance.now() + lifeMs
-    await reader.live(() => performance.now() >= crashAtMs)
-    farlog.signal('SIGSTOP')
-    mirrorMaker?.signal('SIGSTOP')
+    await reader.live(() => {
+      if (performance.now() < crashAtMs) return false
+      farlog.signal('SIGSTOP')
+      mirrorMaker?.signal('SIGSTOP')
+      return true
+    })
     const committed = await committedOffsets(eastAdmin)
     const isLast = crashes.length === failovers - 1
     if (isLast) await east.brokers[0]!.kill('SIGKILL')

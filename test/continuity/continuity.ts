@@ -11,7 +11,7 @@ const failovers = Number(process.env.FAILOVERS || 20)
 console.log(`make continuity SEED=${seed} FAILOVERS=${failovers}`)
 
 const result = await runContinuity({ seed, failovers, besideMirrorMaker: true, print: console.log })
-const header = ['', 'missed', 'read again', 'not committed', 'since the checkpoint', 'beyond', 'beyond, at most']
+const header = ['', 'missed', 'read again', 'never committed', 'since the checkpoint', 'beyond', 'beyond, at most']
 const rows = [...result].map(([way, outcomes]) => {
   const { missed, readAgain, notCommitted, committed, beyond } = sum(outcomes)
   const beyondMax = Math.max(...outcomes.map(outcome => outcome.beyond))

@@ -38,10 +38,10 @@ export class MovingReader {
   }
 
   /** Reads and commits until it is told to crash, and for at least as long as it takes to have committed something. */
-  async live(isToCrash: () => boolean | Promise<boolean>): Promise<void> {
+  async live(isToCrash: () => boolean): Promise<void> {
     await using consumer = await GroupConsumer.join(this.#bootstrap, this.#groupId, this.#topics)
     let commits = 0
-    while (commits === 0 || !(await isToCrash())) {
+    while (commits === 0 || !isToCrash()) {
       const records = await consumer.poll(this.#random.integer(1, POLL_RECORDS_MAX))
       for (const record of records) this.#read.get(nameOf(record))!.add(record.offset)
       if (records.length === 0 || !this.#random.chance(COMMIT_PROBABILITY)) continue
