@@ -135,6 +135,11 @@ function sizeBytes(value: string): number | undefined {
   return unit === undefined ? undefined : Number(count) * BYTES_PER_UNIT[unit as keyof typeof BYTES_PER_UNIT]
 }
 
+/** As the given format, or `0` where that stands for none. */
+export function orZero(format: Format<number>): Format<number> {
+  return { parse: value => (value === '0' ? 0 : format.parse(value)) }
+}
+
 /** A cluster's alias. No `/`, because the provenance header separates its parts with it. */
 export const alias: Format<string> = {
   parse(value) {

@@ -89,6 +89,8 @@ export interface Config {
   readonly maxBytesPerSecond: number
   /** What backlog gets where it competes with new traffic, in percent; 100: no order between them. */
   readonly backlogSharePercent: number
+  /** How much a worker reads to verify what it mirrors; 0: it does not. */
+  readonly verifyBytesPerSecond: number
   readonly threads: number
   readonly http: { readonly host: string; readonly port: number }
   readonly log: { readonly level: string; readonly format: 'json' | 'pretty' }

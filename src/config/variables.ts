@@ -13,6 +13,7 @@ import {
   integer,
   oneOf,
   optionalPatterns,
+  orZero,
   patterns,
   pemPath,
   size,
@@ -36,6 +37,9 @@ export interface Variable<T> {
 
 const longest = '24h'
 const interval = duration({ minimum: '100ms', maximum: longest, orNever: true })
+
+/** Bytes per second. What is smaller than the minimum is not worth a request. */
+export const verifyRate = size({ minimum: '16KiB', maximum: '100GiB' })
 
 /** The variables that exist once. */
 export const FIXED = {
@@ -203,6 +207,14 @@ export const FIXED = {
       'throughput, in percent, 1 to 100; `100`: no order between them.',
     format: integer({ minimum: 1, maximum: 100 }),
     default: '25'
+  }),
+  verifyBytesPerSecond: variable({
+    name: 'FARLOG_VERIFY_BYTES_PER_SECOND',
+    doc:
+      'Verifies in the background what a worker mirrors, reading so much in a second from both clusters together, as ' +
+      '`4MiB`; at least `16KiB`, `0` for not at all.',
+    format: orZero(verifyRate),
+    default: '0'
   }),
   threads: variable({
     name: 'FARLOG_THREADS',

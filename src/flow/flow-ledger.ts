@@ -4,6 +4,7 @@ import { ClosingRate } from '../lag/closing-rate.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import type { FlowStatus, PartitionStatus } from '../observe/status.ts'
 import type { FlowReport, PartitionReport, Progress } from './messages.ts'
+import type { MirroredPartition } from './verifier-messages.ts'
 
 /** Rates are over about this long. */
 const RATE_WINDOW_MS = 5_000
@@ -33,6 +34,8 @@ export class FlowLedger {
   /** Owned partitions, with the newest report of each once there is one. */
   readonly #owned = new Map<string, OwnedPartition>()
   readonly #uncommitted = new Map<string, Uncommitted>()
+  /** Up to which source offset owned partitions were found equal to their copies. */
+  readonly #verified = new Map<string, number>()
   /** How far partitions were when they were taken away without a commit. */
   readonly #remembered = new Map<string, Progress>()
   #hasUrgent = false
@@ -62,7 +65,31 @@ export class FlowLedger {
   }
 
   disown(partitions: readonly TopicPartition[]): void {
-    for (const partition of partitions) this.#owned.delete(partitionKey(partition))
+    for (const partition of partitions) {
+      this.#owned.delete(partitionKey(partition))
+      this.#verified.delete(partitionKey(partition))
+    }
+  }
+
+  /** Owned partitions, as far as they are mirrored. */
+  *mirrored(): Iterable<MirroredPartition> {
+    for (const { topic, partition, report } of this.#owned.values()) {
+      if (report?.progress !== undefined) yield { topic, partition, mirroredUpTo: report.progress.nextSourceOffset }
+    }
+  }
+
+  /** All records of the partition below this source offset are equal to their copies. */
+  verified(partition: TopicPartition, sourceOffset: number): void {
+    if (this.owns(partition)) this.#verified.set(partitionKey(partition), sourceOffset)
+  }
+
+  foundDifferences({ topic, partition }: TopicPartition, differences: number): void {
+    this.#metrics.countVerifyDifferences({ ...this.labels, topic, partition }, differences)
+  }
+
+  /** Nobody verifies any more. */
+  forgetVerified(): void {
+    this.#verified.clear()
   }
 
   /** Their progress is not ours to commit any more. */
@@ -196,7 +223,8 @@ export class FlowLedger {
       lagRecords: report?.lagRecords ?? null,
       lagSeconds: report?.lagSeconds ?? null,
       retentionMarginSeconds: retentionMargin(report, retentionMs),
-      etaSeconds: isCopied ? 0 : (this.#etas.get(partitionKey({ topic, partition })) ?? null)
+      etaSeconds: isCopied ? 0 : (this.#etas.get(partitionKey({ topic, partition })) ?? null),
+      verifiedOffset: this.#verified.get(partitionKey({ topic, partition })) ?? null
     }
   }
 

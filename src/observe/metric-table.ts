@@ -72,6 +72,18 @@ export const METRICS = {
     help: '1 for the state the partition is in, 0 for the others.',
     labels: [...PARTITION, 'state']
   },
+  verifiedOffset: {
+    name: 'farlog_verified_offset',
+    type: 'gauge',
+    help: 'Source offset below which all records were found equal to their copies; absent where nobody verifies.',
+    labels: PARTITION
+  },
+  verifyDifferences: {
+    name: 'farlog_verify_differences_total',
+    type: 'counter',
+    help: 'Differences between records and their copies that verification in the background has found.',
+    labels: PARTITION
+  },
   lossExposureRecords: {
     name: 'farlog_loss_exposure_records',
     type: 'gauge',

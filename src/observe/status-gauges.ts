@@ -20,6 +20,7 @@ export const STATUS_GAUGES = {
   lagRecords: flows => ofPartitions(flows, ({ lagRecords }) => lagRecords),
   lagSeconds: flows => ofPartitions(flows, ({ lagSeconds }) => lagSeconds),
   retentionMargin: flows => ofPartitions(flows, ({ retentionMarginSeconds }) => retentionMarginSeconds),
+  verifiedOffset: flows => ofPartitions(flows, ({ verifiedOffset }) => verifiedOffset),
   partitionState: partitionStates,
   lossExposureRecords: flows => ofFlows(flows, ({ exposure }) => exposure.records),
   lossExposureSeconds: flows => ofFlows(flows, ({ exposure }) => exposure.seconds),

@@ -25,6 +25,8 @@ export interface PartitionStatus {
   readonly retentionMarginSeconds: number | null
   /** Until its backlog is copied, at the rate of the last seconds; 0 when there is none, `null` while it is not known. */
   readonly etaSeconds: number | null
+  /** Source offset below which all records were found equal to their copies; `null` while nobody has looked. */
+  readonly verifiedOffset: number | null
 }
 
 /** Something that happened to a source partition; `schemas/source-event.avsc` describes the fields. */

@@ -1,5 +1,14 @@
 import assert from 'node:assert/strict'
-import { size } from '../../../src/config/format.ts'
+import { orZero, size } from '../../../src/config/format.ts'
+
+describe('a size or 0', () => {
+  it('is none for 0, and else as any size', () => {
+    const format = orZero(size({ minimum: '1KiB', maximum: '1GiB' }))
+    assert.deepEqual([format.parse('0'), format.parse('2KiB')], [0, 2_048])
+    assert.throws(() => format.parse('0B'), { message: /too small/ })
+    assert.throws(() => format.parse('00'), { message: /is not a size/ })
+  })
+})
 
 describe('size', () => {
   const format = size({ minimum: '1KiB', maximum: '1GiB' })

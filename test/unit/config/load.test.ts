@@ -27,6 +27,7 @@ describe('loadConfig', () => {
       delayMs: 0,
       maxBytesPerSecond: 0,
       backlogSharePercent: 25,
+      verifyBytesPerSecond: 0,
       threads: 1,
       http: { host: '0.0.0.0', port: 9464 },
       log: { level: 'info', format: 'json' }

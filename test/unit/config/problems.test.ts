@@ -133,6 +133,8 @@ describe('configuration problems', () => {
       ['FARLOG_MAX_BYTES_PER_SECOND', '63KiB', /too small/, /at least 64KiB, or 0 for no limit/],
       ['FARLOG_BACKLOG_SHARE', '0', /out of range/, /1 to 100/],
       ['FARLOG_BACKLOG_SHARE', '25%', /not a whole number/, /./],
+      ['FARLOG_VERIFY_BYTES_PER_SECOND', '4', /not a size/, /16MiB/],
+      ['FARLOG_VERIFY_BYTES_PER_SECOND', '1KiB', /too small/, /at least 16KiB/],
       ['FARLOG_THREADS', '0', /out of range/, /1 to 64/],
       ['FARLOG_THREADS', '65', /out of range/, /1 to 64/],
       ['FARLOG_THREADS', '2.5', /not a whole number/, /./],

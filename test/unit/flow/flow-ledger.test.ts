@@ -26,7 +26,8 @@ describe('FlowLedger', () => {
           lagRecords: null,
           lagSeconds: null,
           retentionMarginSeconds: null,
-          etaSeconds: null
+          etaSeconds: null,
+          verifiedOffset: null
         }
       ])
     })
@@ -78,7 +79,8 @@ describe('FlowLedger', () => {
         lagRecords: 10,
         lagSeconds: 2.5,
         retentionMarginSeconds: null,
-        etaSeconds: null
+        etaSeconds: null,
+        verifiedOffset: null
       })
       assert.equal(ledger.status(1).partitions[1]!.state, 'fencing')
     })
@@ -124,6 +126,25 @@ describe('FlowLedger', () => {
       )
       ledger.own([ORDERS_0])
       assert.equal(ledger.status(0).partitions.find(({ partition }) => partition === 0)!.nextSourceOffset, null)
+    })
+
+    it('shows how far partitions are verified, for as long as they are owned and somebody verifies', () => {
+      const { ledger, counted } = newLedger()
+      const verified = () => ledger.status(0).partitions.map(({ verifiedOffset }) => verifiedOffset)
+      ledger.own([ORDERS_0, ORDERS_1])
+      ledger.receive(flowReport([partitionReport({ progress: progressAt(5) })]), 0)
+      assert.deepEqual([...ledger.mirrored()], [{ ...ORDERS_0, mirroredUpTo: 5 }])
+      ledger.verified(ORDERS_0, 3)
+      assert.deepEqual(verified(), [3, null])
+      ledger.disown([ORDERS_0])
+      ledger.verified(ORDERS_0, 4)
+      ledger.own([ORDERS_0])
+      assert.deepEqual(verified(), [null, null])
+      ledger.verified(ORDERS_1, 7)
+      ledger.forgetVerified()
+      assert.deepEqual(verified(), [null, null])
+      ledger.foundDifferences(ORDERS_1, 2)
+      assert.deepEqual(counted.at(-1), ['countVerifyDifferences', { ...ledger.labels, ...ORDERS_1 }, 2])
     })
 
     it('tells partitions apart whose names and numbers run into each other', () => {

@@ -15,6 +15,7 @@ export function partitionStatus(changes: Partial<PartitionStatus> = {}): Partiti
     lagSeconds: 1.5,
     retentionMarginSeconds: 600_000,
     etaSeconds: 0,
+    verifiedOffset: 80,
     ...changes
   }
 }
