@@ -64,6 +64,7 @@ export interface FailoverReport {
 const CLIENT_ID = 'farlog-failover'
 /** Workers look for orders every 2 s, what is in flight has 5 s, and then progress is committed. */
 const DRAIN_TIMEOUT_MS = 12_000
+const FIRST_SIGN_TIMEOUT_MS = 6_000
 const DRAIN_LOOK_MS = 250
 const FENCES_AT_A_TIME = 64
 const FENCE_PATIENCE_MS = 30_000
@@ -89,7 +90,7 @@ export async function failOver(options: FailoverOptions): Promise<FailoverReport
     destination: flow.destination.alias,
     isDryRun,
     order: order ?? null,
-    warnings: failover.warnings,
+    warnings: [...(sides.sourceProblem ? [sides.sourceProblem.message] : []), ...failover.warnings],
     loss: { ...totalLoss(losses), losses },
     groups
   }
@@ -106,7 +107,6 @@ export class Failover {
     this.#options = options
     this.#sides = sides
     this.#book = book
-    if (sides.sourceProblem !== undefined) this.warnings.push(sides.sourceProblem.message)
   }
 
   /** The order that holds from here on; in a dry run the one that holds already, if any does. */
@@ -125,10 +125,10 @@ export class Failover {
     return order
   }
 
-  /** Waits until all partitions say that they stand still, there is no worker, or it takes too long. */
+  /** Waits until all partitions say that they stand still, there seems to be no worker, or it takes too long. */
   async drain({ id }: FlowOrder): Promise<void> {
     const { signal, say } = this.#options
-    const deadlineMs = performance.now() + DRAIN_TIMEOUT_MS
+    const startedAtMs = performance.now()
     for (;;) {
       const [partitions, workers] = await Promise.all([this.#sides.partitions(signal), this.#sides.workers(signal)])
       const owned = partitions.filter(({ committed }) => committed !== undefined)
@@ -136,8 +136,11 @@ export class Failover {
       const count = `${standing} of ${owned.length} partitions say that they stand still`
       if (standing === owned.length) return say('drain', count)
       if (workers === 0) return say('drain', `${count}, and no worker is running`)
-      if (performance.now() > deadlineMs) {
-        return say('drain', `${count} after ${DRAIN_TIMEOUT_MS / 1000} s; the others are not waited for`)
+      const waitedMs = performance.now() - startedAtMs
+      // Soon after a source is gone its group is too, and workers own nothing any more that they could speak for.
+      const isNobodyThere = workers === undefined && standing === 0 && waitedMs > FIRST_SIGN_TIMEOUT_MS
+      if (isNobodyThere || waitedMs > DRAIN_TIMEOUT_MS) {
+        return say('drain', `${count} after ${Math.round(waitedMs / 1000)} s; the others are not waited for`)
       }
       await pause(DRAIN_LOOK_MS, signal)
       signal.throwIfAborted()

@@ -23,8 +23,7 @@ export class FlowSides implements AsyncDisposable {
   readonly source: Cluster
   readonly destination: Cluster
   readonly pairs: TopicPairs
-  /** Why the source can't be asked; `undefined` where it answers. */
-  readonly sourceProblem: Problem | undefined
+  #sourceProblem: Problem | undefined
 
   private constructor(
     config: Config,
@@ -37,7 +36,7 @@ export class FlowSides implements AsyncDisposable {
     this.source = sides.source
     this.destination = sides.destination
     this.pairs = new TopicPairs(config, flow, undefined)
-    this.sourceProblem = sourceProblem
+    this.#sourceProblem = sourceProblem
   }
 
   /** @throws ClusterError where the destination can't be asked */
@@ -50,8 +49,13 @@ export class FlowSides implements AsyncDisposable {
     throw new ClusterError(destinationProblem.code, destinationProblem.message, true)
   }
 
+  /** Why the source can't be asked; `undefined` where it answers. */
+  get sourceProblem(): Problem | undefined {
+    return this.#sourceProblem
+  }
+
   get isSourceThere(): boolean {
-    return this.sourceProblem === undefined
+    return this.#sourceProblem === undefined
   }
 
   /**
@@ -73,14 +77,14 @@ export class FlowSides implements AsyncDisposable {
       })
     }
     const [atSource, atDestination] = await Promise.all([
-      this.#committedAtSource(signal),
+      this.askSource(() => readGroup(this.source, this.flow.groupId, config.groupProtocol, signal)),
       readGroup(destination, this.flow.groupId, config.groupProtocol, signal)
     ])
     for (const commit of atDestination.committed) {
       const topic = pairs.sourceTopicOf(commit.topic)
       if (topic !== undefined) note({ ...commit, topic, destinationTopic: commit.topic }, fromCommit(commit))
     }
-    for (const commit of atSource) {
+    for (const commit of atSource?.committed ?? []) {
       note({ ...commit, destinationTopic: pairs.destinationTopicOf(commit.topic) }, fromCommit(commit))
     }
     // Under the identity policy any topic may be somebody else's.
@@ -91,28 +95,27 @@ export class FlowSides implements AsyncDisposable {
 
   /** Workers in the group at present; `undefined` where nobody tells. */
   async workers(signal: AbortSignal): Promise<number | undefined> {
+    const group = await this.askSource(() =>
+      readGroup(this.source, this.flow.groupId, this.config.groupProtocol, signal)
+    )
+    return group?.members
+  }
+
+  /** Asks the source; `undefined` where it does not answer. Once it has not, it is not asked again: it is going, perhaps. */
+  async askSource<Answer>(question: () => Promise<Answer>): Promise<Answer | undefined> {
     if (!this.isSourceThere) return undefined
     try {
-      return (await readGroup(this.source, this.flow.groupId, this.config.groupProtocol, signal)).members
+      return await question()
     } catch (error) {
       if (!(error instanceof ClusterError)) throw error
+      const message = `${this.source.alias} does not answer: ${error.message}`
+      this.#sourceProblem ??= { cluster: this.source.alias, code: error.code, message }
       return undefined
     }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all([this.source.close(), this.destination.close()])
-  }
-
-  async #committedAtSource(signal: AbortSignal) {
-    if (!this.isSourceThere) return []
-    try {
-      return (await readGroup(this.source, this.flow.groupId, this.config.groupProtocol, signal)).committed
-    } catch (error) {
-      // It is going, perhaps; the destination has the same.
-      if (!(error instanceof ClusterError)) throw error
-      return []
-    }
   }
 }
 

@@ -1,4 +1,3 @@
-import { ClusterError } from '../cluster/errors.ts'
 import { listGroups, readGroupOffsets } from '../cluster/group-list.ts'
 import { EARLIEST, LATEST, listOffset, partitionKey } from '../cluster/offsets.ts'
 import { readRecords } from '../cluster/record-reader.ts'
@@ -67,22 +66,19 @@ async function* readCheckpoints({ destination, flow, config, pairs }: FlowSides)
 
 /** A source that goes away meanwhile has checkpoints all the same. */
 async function readSource(
-  { source, isSourceThere, pairs }: FlowSides,
+  sides: FlowSides,
   isSelected: (group: string) => boolean,
   leftOut: (group: string, error: string) => void
 ): Promise<Found[]> {
-  if (!isSourceThere) return []
-  try {
+  const { source, pairs } = sides
+  const offsets = await sides.askSource(async () => {
     const groups = (await listGroups(source)).map(({ groupId }) => groupId).filter(isSelected)
-    const offsets = await readGroupOffsets(source, groups, leftOut)
-    return offsets.flatMap(({ groupId: group, committed }) =>
-      committed.map(({ topic, partition, offset: sourceOffset, metadata }) => ({
-        group,
-        position: { topic, partition, destinationTopic: pairs.destinationTopicOf(topic), sourceOffset, metadata }
-      }))
-    )
-  } catch (error) {
-    if (!(error instanceof ClusterError)) throw error
-    return []
-  }
+    return readGroupOffsets(source, groups, leftOut)
+  })
+  return (offsets ?? []).flatMap(({ groupId: group, committed }) =>
+    committed.map(({ topic, partition, offset: sourceOffset, metadata }) => ({
+      group,
+      position: { topic, partition, destinationTopic: pairs.destinationTopicOf(topic), sourceOffset, metadata }
+    }))
+  )
 }

@@ -347,20 +347,26 @@ export class PartitionMirror {
     return progress
   }
 
-  /** Progress as others are told of it, with what is known of the source; the same object until either has changed. */
+  /** Progress as others are told of it, with what is known of the source; the same object until either has moved. */
   #toldProgress(nowMs: number): Progress | undefined {
     const progress = this.#progress
     if (progress === undefined) return undefined
-    const { sourceEndOffset: offset } = this.lag
-    const lag = this.lag.at(nowMs)
-    const isNews = progress !== this.#told.of || offset !== this.#sourceEnd?.offset
-    if (!isNews) return this.#told.progress
-    if (offset !== undefined && lag !== undefined) {
-      const seenAtMs = Math.round(Date.now() - (nowMs - this.lag.heardAtMs))
-      this.#sourceEnd = { offset, seenAtMs, lagSeconds: lag.seconds }
-    } else if (progress === this.#told.of) return this.#told.progress
-    this.#told = { of: progress, progress: { ...progress, sourceEnd: this.#sourceEnd } }
+    const sourceEnd = this.#seenEnd(progress, nowMs)
+    if (progress !== this.#told.of || sourceEnd?.offset !== this.#sourceEnd?.offset) {
+      this.#sourceEnd = sourceEnd
+      this.#told = { of: progress, progress: { ...progress, sourceEnd } }
+    }
     return this.#told.progress
+  }
+
+  /** Where the source ends; while it is not heard of, where it did. */
+  #seenEnd({ nextSourceOffset }: Progress, nowMs: number): SourceEnd | undefined {
+    const lag = this.lag.at(nowMs)
+    const { sourceEndOffset, heardAtMs } = this.lag
+    if (lag === undefined || sourceEndOffset === undefined) return this.#sourceEnd
+    // A broker tells the end as it was before it read the records that come with it.
+    const offset = Math.max(sourceEndOffset, nextSourceOffset)
+    return { offset, seenAtMs: Math.round(Date.now() - (nowMs - heardAtMs)), lagSeconds: lag.seconds }
   }
 
   /** Says, where progress is committed, that nothing is in flight and nothing will be before the next order. */

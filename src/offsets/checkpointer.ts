@@ -133,7 +133,7 @@ export class Checkpointer {
       firstDestinationOffset: firstDestinationOffset({ topic, partition }, upstreamOffset)
     }
     const [found, homeOffset] = await Promise.all([
-      translator.translate(pair, upstreamOffset, signal),
+      translator.placeForReader(pair, upstreamOffset, signal),
       home === undefined ? Number.POSITIVE_INFINITY : home.lowest({ topic, partition }, upstreamOffset, signal)
     ])
     if (homeOffset === undefined) return undefined

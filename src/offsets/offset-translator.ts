@@ -88,6 +88,32 @@ export class OffsetTranslator {
     }
   }
 
+  /**
+   * As `translate`, but `undefined` also where the place is the first copy there is and records of others stand before it. They may be
+   * copies that somebody else made, as before a take-over from MirrorMaker 2, and a reader who had not read so far would miss
+   * them there: nobody can tell his place.
+   * @throws as `translate`
+   */
+  async placeForReader(
+    copy: CopiedPartition,
+    sourceOffset: number,
+    signal: AbortSignal
+  ): Promise<Translation | undefined> {
+    const place = await this.translate(copy, sourceOffset, signal)
+    if (place?.kind !== 'copy' || place.sourceOffset === sourceOffset) return place
+    return (await this.#isFirstBehindOthers(copy, place.destinationOffset, signal)) ? undefined : place
+  }
+
+  async #isFirstBehindOthers(copy: CopiedPartition, offset: number, signal: AbortSignal): Promise<boolean> {
+    const { topic, partition, destinationTopic } = copy
+    const destination = { topic: destinationTopic, partition }
+    const logStart = await listOffset(this.#destination, destination, EARLIEST, 'read_uncommitted')
+    const read = this.#recall(keyOf(copy), destination, logStart, Number.POSITIVE_INFINITY)
+    const log = new PartitionLog(this.#destination, destination, this.#originOf(topic, partition), read, signal)
+    const { before } = await searchLog(log, Number.POSITIVE_INFINITY, logStart, offset)
+    return before === undefined && (await log.holdsRecords(logStart, offset))
+  }
+
   async #translate(
     { topic, partition, destinationTopic, firstDestinationOffset = 0 }: CopiedPartition,
     sourceOffset: number,
@@ -98,8 +124,7 @@ export class OffsetTranslator {
       listOffset(this.#destination, destination, EARLIEST, 'read_uncommitted'),
       listOffset(this.#destination, destination, LATEST, 'read_uncommitted')
     ])
-    // Two sources may write to one topic, under the identity policy.
-    const key = `${partitionKey({ topic, partition })}/${destinationTopic}`
+    const key = keyOf({ topic, partition, destinationTopic })
     const read = this.#recall(key, destination, logStart, logEnd)
     const log = new PartitionLog(this.#destination, destination, this.#originOf(topic, partition), read, signal)
     try {
@@ -140,6 +165,11 @@ export class OffsetTranslator {
     this.#size -= this.#remembered.get(key)?.size ?? 0
     this.#remembered.delete(key)
   }
+}
+
+/** Two sources may write to one topic, under the identity policy. */
+function keyOf(copy: CopiedPartition): string {
+  return `${partitionKey(copy)}/${copy.destinationTopic}`
 }
 
 async function searchLog(

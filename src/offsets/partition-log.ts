@@ -58,6 +58,28 @@ export class PartitionLog {
     }
   }
 
+  /** Whether any record stands in a range, be it whose it will. */
+  async holdsRecords(start: number, end: number): Promise<boolean> {
+    for (let position = start; position < end; ) {
+      this.#signal.throwIfAborted()
+      const fetched = await fetchBatches(this.#destination, this.#partition, position, {
+        ...{ purpose: PURPOSE, maxBytes: PROBE_BYTES, doing: 'translating offsets of' }
+      })
+      try {
+        let next = end
+        for (const batch of batchesIn(fetched.records)) {
+          if (batch.baseOffset >= end) return false
+          if (batch.lastOffset >= position && !batch.isControl && batch.recordCount > 0) return true
+          next = batch.lastOffset + 1
+        }
+        position = next
+      } finally {
+        fetched.release()
+      }
+    }
+    return false
+  }
+
   async #fetch(position: number, end: number, maxBytes: number): Promise<void> {
     this.#signal.throwIfAborted()
     const fetched = await fetchBatches(this.#destination, this.#partition, position, {

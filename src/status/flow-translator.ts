@@ -129,7 +129,12 @@ export class FlowTranslator implements AsyncDisposable {
     const { sourceOffset } = position
     const name = `${pair.topic}-${pair.partition}`
     const { alias } = this.#destination
-    if (found === undefined) return none(position, pair, `${alias} holds no copy of ${name} that could tell`)
+    if (found === undefined)
+      return none(
+        position,
+        pair,
+        `${alias} holds no copy of ${name} that could tell, or the first one stands behind records of others`
+      )
     const nextSourceOffset = Math.max(found.sourceOffset + 1, this.#nextSourceOffsets.get(partitionKey(pair)) ?? 0)
     if (found.kind === 'end' && sourceOffset > nextSourceOffset) {
       return none(position, pair, `${name} is mirrored to ${alias} up to source offset ${nextSourceOffset} only`)
@@ -154,7 +159,7 @@ export class FlowTranslator implements AsyncDisposable {
     const firstDestinationOffset = this.#restarts.firstDestinationOffset(pair, sourceOffset)
     for (;;) {
       try {
-        return await this.#translator.translate({ ...pair, firstDestinationOffset }, sourceOffset, signal)
+        return await this.#translator.placeForReader({ ...pair, firstDestinationOffset }, sourceOffset, signal)
       } catch (error) {
         const mayPass = error instanceof ClusterError && error.retriable
         if (!mayPass || signal.aborted || performance.now() - startedAtMs > PATIENCE_MS) throw error

@@ -252,6 +252,32 @@ describe('translating an offset', () => {
     }
   })
 
+  it('has no place for a reader who may miss what others have copied before the first copy of ours', async () => {
+    const log = new CopiedLog()
+    log.marker()
+    log.copy(numbers(100, 20))
+    const alone = new FakeDestination(log.batches, 0, log.nextOffset, 1_000_000)
+    // Retention or a later start has left nothing before it: the first one there is.
+    assert.deepEqual(await translatorOf(alone).placeForReader(COPIED, 7, SIGNAL), asTranslation(log.copies[0]!))
+    const taken = new CopiedLog()
+    taken.foreign(30)
+    taken.marker()
+    taken.copy(numbers(100, 20))
+    const destination = new FakeDestination(taken.batches, 0, taken.nextOffset, 1_000_000)
+    const translator = translatorOf(destination)
+    for (const sourceOffset of [0, 99]) {
+      assert.equal(await translator.placeForReader(COPIED, sourceOffset, SIGNAL), undefined)
+    }
+    for (const copy of taken.copies) {
+      assert.deepEqual(await translator.placeForReader(COPIED, copy.sourceOffset, SIGNAL), asTranslation(copy))
+    }
+    // A hole behind the first copy is one.
+    taken.copy(numbers(130, 5))
+    destination.becomes(taken.batches, 0, taken.nextOffset)
+    assert.deepEqual(await translator.placeForReader(COPIED, 125, SIGNAL), asTranslation(taken.copies[20]!))
+    assert.equal(destination.held, 0)
+  })
+
   it('refuses a corrupt batch instead of passing over what may be the place', async () => {
     const log = new CopiedLog()
     log.copy(numbers(0, 3))
