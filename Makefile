@@ -1,7 +1,7 @@
 # What can be done with a checkout; `make` alone lists it.
 export PATH := $(CURDIR)/.tools/node/bin:$(PATH)
 
-.PHONY: help build test lint typecheck unused unit integration simulation fault demo bench chaos clean
+.PHONY: help build test lint typecheck unused unit integration simulation fault demo bench chaos continuity clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 16
@@ -29,6 +29,10 @@ bench: ## farlog beside MirrorMaker 2 and others, 15 minutes (CASE=lz4: one case
 chaos: ## faults of all kinds drawn from a seed, every record judged (SEED=7 MINUTES=10)
 	@bin/setup test
 	@node test/chaos/chaos.ts
+
+continuity: ## a consumer group failed over at random instants, beside MirrorMaker 2 (SEED=7 FAILOVERS=20)
+	@bin/setup test
+	@node test/continuity/continuity.ts
 
 clean: ## remove everything that was installed into the checkout
 	rm -rf node_modules .tools

@@ -98,7 +98,8 @@ Examples:
 
 async function verify(config: Config, flow: FlowConfig): Promise<FlowReport> {
   const limits = { differencesPerPartition: DIFFERENCES_MAX, differencesMax: DIFFERENCES_MAX }
+  const memory = { memory: 'incremental' as const, verifiedBy: `${userInfo().username}@${hostname()}` }
   using progress = new Progress(`${flow.source.alias} → ${flow.destination.alias}`, process.stderr)
   // That nothing is missing at the end is seen to otherwise, and heartbeats never stop.
-  return await verifyFlow(config, flow, { topics: undefined, isLagAllowed: true, ...limits }, progress)
+  return await verifyFlow(config, flow, { topics: undefined, isLagAllowed: true, ...limits, ...memory }, progress)
 }

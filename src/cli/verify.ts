@@ -1,21 +1,26 @@
+import { hostname, userInfo } from 'node:os'
 import { parseArgs } from 'node:util'
 import { ClusterError } from '../cluster/errors.ts'
+import { FormatError } from '../config/format.ts'
 import { loadConfig } from '../config/load.ts'
 import type { Config, FlowConfig } from '../config/types.ts'
+import { verifyRate } from '../config/variables.ts'
 import { VerifyError } from '../verify/errors.ts'
 import type { FlowReport, Verdict } from '../verify/flow-report.ts'
 import { Progress } from '../verify/progress.ts'
 import { reportText } from '../verify/report-text.ts'
 import { verifyFlow } from '../verify/verify-flow.ts'
-import type { VerifyOptions } from '../verify/verify-options.ts'
+import type { MemoryUse, VerifyOptions } from '../verify/verify-options.ts'
 import { chooseFlows } from './choose-flows.ts'
 import { type Command, UsageError } from './command.ts'
 import { readPatterns } from './patterns.ts'
+import { verifyContinuously } from './verify-continuously.ts'
 
 const EXIT_IDENTICAL = 0
 const EXIT_DIFFERENT = 1
 const EXIT_NOT_COMPARED = 2
 
+const RATE_DEFAULT = '4MiB'
 const DIFFERENCES_MAX = 100
 const DIFFERENCES_PER_PARTITION = 20
 
@@ -25,18 +30,31 @@ export const command: Command = {
   summary: 'Compare source and destination record by record.',
   help: `Reads the committed records of every mirrored topic from both clusters and pairs them by the header
 farlog.origin. Key, value, timestamp and headers (order, repeated names, null values) must be equal, and
-the order within each partition too. Changes nothing and commits nothing; a mirror may be running.
+the order within each partition too. Changes no copy and commits nothing; a mirror may be running.
+
+What was found equal is remembered at the destination, in the compacted topic
+farlog.verified.<source>.internal, and the next run reads only what is behind it. Differences are never
+remembered as equal: each run finds them again. Who may not read that topic reads all; who may not write it
+leaves nothing to the next run.
 
 Options:
   --topics PATTERNS    Only these of the configured topics: comma-separated regular expressions that
                        match the whole name of the source topic.
   --destination ALIAS  Only this destination; all of them otherwise.
+  --full               Read all again. The copies are also compared with what they were when they were
+                       found equal, so that one that changed is found though its record is gone.
+  --no-remember        Read all, know nothing of earlier runs and leave nothing to later ones.
+  --continuous         Go on until stopped (SIGTERM, SIGINT): partitions take turns, and each difference is
+                       told once. Records without a copy of them or of a later one are left alone.
+  --max-bytes-per-second SIZE
+                       With --continuous: how much to read of both sides together (default: ${RATE_DEFAULT}).
   --allow-lag          Records that are not mirrored yet (pending) are no difference.
   --limit N            Tell at most N differences (default: ${DIFFERENCES_MAX}, of a partition ${DIFFERENCES_PER_PARTITION}).
   --json               One JSON object on stdout: {"verdict", "flows": [{"source", "destination", "verdict",
-                       "totals", "topics", "differences", "areMoreDifferences", "failures"}]}
+                       "totals", "topics", "differences", "areMoreDifferences", "failures", "recordsRead",
+                       "memory"}]}. With --continuous a line for each difference.
 
-Exits 0 if identical, 1 if different, 2 if it could not compare.
+Exits 0 if identical (what was found equal before counts as that), 1 if different, 2 if it could not compare.
 
 What the table counts, by record of the source:
   EQUAL       the copy is equal and in its place
@@ -52,9 +70,14 @@ copies newer than the comparison, other writers' records. Where the destination 
 counts only if no copy of a newer record with its key is there, and never if the record is a tombstone.
 Where the source compacts, copies of what it has removed cannot be compared.
 
+--full may also find a range of copies CHANGED: they are not what they were, though nothing above says so.
+This is told once: the next run compares the range anew.
+
 Examples:
   farlog verify                              is everything there?
   farlog verify --allow-lag --topics 'orders.*'
+  farlog verify --full                       is what was right still right?
+  farlog verify --continuous --max-bytes-per-second 1MiB
   farlog verify --json | jq .verdict`,
 
   async run(args, env) {
@@ -64,6 +87,10 @@ Examples:
         topics: { type: 'string' },
         destination: { type: 'string' },
         'allow-lag': { type: 'boolean' },
+        full: { type: 'boolean' },
+        'no-remember': { type: 'boolean' },
+        continuous: { type: 'boolean' },
+        'max-bytes-per-second': { type: 'string' },
         limit: { type: 'string' },
         json: { type: 'boolean' }
       }
@@ -73,11 +100,22 @@ Examples:
       topics: readPatterns(values.topics),
       differencesPerPartition: limit ?? DIFFERENCES_PER_PARTITION,
       differencesMax: limit ?? DIFFERENCES_MAX,
-      isLagAllowed: values['allow-lag'] === true
+      isLagAllowed: values['allow-lag'] === true,
+      memory: readMemory(values),
+      verifiedBy: `${userInfo().username}@${hostname()}`
     }
+    const bytesPerSecond = readRate(values)
     const config = loadConfig(env)
     const flows = chooseFlows(config, values.destination)
     try {
+      if (bytesPerSecond !== undefined) {
+        const order = { config, flows, topics: options.topics, bytesPerSecond }
+        const found = await verifyContinuously(
+          { ...order, isRemembering: options.memory !== 'none', isJson: values.json === true },
+          stopSignal()
+        )
+        return found === 0 ? EXIT_IDENTICAL : EXIT_DIFFERENT
+      }
       const reports: FlowReport[] = []
       for (const flow of flows) {
         const report = await verifyWithProgress(config, flow, options)
@@ -98,6 +136,36 @@ Examples:
 async function verifyWithProgress(config: Config, flow: FlowConfig, options: VerifyOptions): Promise<FlowReport> {
   using progress = new Progress(`${flow.source.alias} → ${flow.destination.alias}`, process.stderr)
   return await verifyFlow(config, flow, options, progress)
+}
+
+function readMemory(values: { full?: boolean; 'no-remember'?: boolean; continuous?: boolean }): MemoryUse {
+  if (values.full && values['no-remember']) {
+    throw new UsageError('--full compares with what is remembered, so it cannot go with --no-remember')
+  }
+  if (values.full && values.continuous) throw new UsageError('--full has an end, so it cannot go with --continuous')
+  if (values.full) return 'full'
+  return values['no-remember'] ? 'none' : 'incremental'
+}
+
+/** Bytes per second; `undefined` where it is not to go on for ever. */
+function readRate(values: { continuous?: boolean; 'max-bytes-per-second'?: string }): number | undefined {
+  const given = values['max-bytes-per-second']
+  if (!values.continuous) {
+    if (given !== undefined) throw new UsageError('--max-bytes-per-second needs --continuous')
+    return undefined
+  }
+  try {
+    return verifyRate.parse(given ?? RATE_DEFAULT)
+  } catch (error) {
+    if (!(error instanceof FormatError)) throw error
+    throw new UsageError(`--max-bytes-per-second ${error.message}: ${error.remedy}`)
+  }
+}
+
+function stopSignal(): AbortSignal {
+  const stop = new AbortController()
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stop.abort())
+  return stop.signal
 }
 
 function readLimit(text: string | undefined): number | undefined {

@@ -50,6 +50,8 @@ export interface FetchResponse {
   readonly errorCode: number
   readonly sessionId: number
   readonly partitions: readonly FetchedPartition[]
+  /** Of the whole answer, as it came over the network. */
+  readonly bytes: number
   /** Gives the response's memory back; no view into `records` may be used after it. */
   release(): void
 }
@@ -114,7 +116,7 @@ export function decodeFetch(bytes: Buffer, release: () => void): FetchResponse {
     reader.tags()
   }
   reader.tags()
-  return { throttleMs, errorCode, sessionId, partitions, release }
+  return { throttleMs, errorCode, sessionId, partitions, bytes: bytes.length, release }
 }
 
 function decodePartition(reader: WireReader, topicId: string): FetchedPartition {

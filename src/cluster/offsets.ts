@@ -62,8 +62,19 @@ export async function listOffset(
   timestamp: bigint,
   isolation: Isolation
 ): Promise<number> {
-  const { offset, error } = await listTogether(cluster, partition, timestamp, isolation)
-  if (error === 'NONE') return offset
+  return (await listPlace(cluster, partition, timestamp, isolation)).offset
+}
+
+/** As `listOffset`, with the leader epoch of what stands there; of the newest there is, for the log's end. */
+export async function listPlace(
+  cluster: Cluster,
+  partition: TopicPartition,
+  timestamp: bigint,
+  isolation: Isolation
+): Promise<ListedOffset> {
+  const listed = await listTogether(cluster, partition, timestamp, isolation)
+  const { error } = listed
+  if (error === 'NONE') return listed
   const { topic } = partition
   throw new ClusterError(error, `${cluster.alias}: offsets of ${topic}-${partition.partition}: ${error}`, true)
 }

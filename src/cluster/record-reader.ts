@@ -63,7 +63,15 @@ export interface ReadOptions {
   readonly patienceMs?: number
   /** `read_committed` unless said otherwise; `read_uncommitted` also reads what was or may be aborted. */
   readonly isolation?: Isolation
+  /** Slows the reading down; nothing is fetched ahead then. */
+  readonly pace?: ReadPace | undefined
   readonly signal?: AbortSignal
+}
+
+/** Decides when the next fetch may be sent, by what the fetches before have brought. */
+export interface ReadPace {
+  wait(signal: AbortSignal | undefined): Promise<void>
+  fetched(bytes: number): void
 }
 
 const FETCH_BYTES = 1 * 1024 * 1024
@@ -71,7 +79,8 @@ const PATIENCE_MS = 30_000
 
 /**
  * The partition's records in chunks of at most a batch. Control records, aborted transactions (of which an uncommitted reading
- * does not know) and holes do not appear. The next fetch is on its way while a response is being read; there is never more than one.
+ * does not know) and holes do not appear. Without a pace the next fetch is on its way while a response is being read; there is
+ * never more than one.
  * @throws ClusterError once patience is over, or at once for what does not pass
  */
 export async function* readRecords(
@@ -80,11 +89,12 @@ export async function* readRecords(
   options: ReadOptions
 ): AsyncGenerator<RecordChunk, void, undefined> {
   const fetcher = new PartitionFetcher(cluster, range, options)
+  const fetchFrom = (offset: number) => (offset < range.endOffset ? fetcher.fetch(offset) : undefined)
   let isAfterGap = false
-  let next = range.fromOffset < range.endOffset ? fetcher.fetch(range.fromOffset) : undefined
+  let next = fetchFrom(range.fromOffset)
   while (next !== undefined) {
     const fetched: Fetched = await next
-    next = fetched.nextOffset < range.endOffset ? fetcher.fetch(fetched.nextOffset) : undefined
+    next = options.pace === undefined ? fetchFrom(fetched.nextOffset) : undefined
     // A rejection while the chunks below are being read is for the next turn to meet, not for the process to die of.
     next?.catch(() => {})
     isAfterGap ||= fetched.isAfterGap
@@ -100,6 +110,7 @@ export async function* readRecords(
     // Also where there was no record: the log start and the position are news.
     yield { records: [], nextOffset: fetched.nextOffset, logStartOffset, isAfterGap }
     isAfterGap = false
+    if (options.pace !== undefined) next = fetchFrom(fetched.nextOffset)
   }
 }
 
@@ -120,6 +131,7 @@ class PartitionFetcher {
   readonly #fetchBytes: number
   readonly #patienceMs: number
   readonly #isolation: Isolation
+  readonly #pace: ReadPace | undefined
   readonly #signal: AbortSignal | undefined
 
   constructor(cluster: Cluster, range: ReadRange, options: ReadOptions) {
@@ -129,11 +141,14 @@ class PartitionFetcher {
     this.#fetchBytes = options.fetchBytes ?? FETCH_BYTES
     this.#patienceMs = options.patienceMs ?? PATIENCE_MS
     this.#isolation = options.isolation ?? 'read_committed'
+    this.#pace = options.pace
     this.#signal = options.signal
   }
 
   /** What stands at this offset or, where that has been deleted, at the first one that has not. */
   async fetch(offset: number): Promise<Fetched> {
+    await this.#pace?.wait(this.#signal)
+    this.#signal?.throwIfAborted()
     const startedAtMs = performance.now()
     const backoff = new Backoff(100, 2_000)
     let fromOffset = offset
@@ -178,8 +193,9 @@ class PartitionFetcher {
     const leader = this.#cluster.leaderOf(topic, partition)
     if (leader === undefined) throw new ClusterError('LEADER_NOT_AVAILABLE', `${this.#name} has no leader`, true)
     const connection = await this.#cluster.batchBroker(leader.nodeId, this.#purpose)
-    const answer = await fetchFrom(connection, topicId, partition, fromOffset, this.#fetchBytes, this.#isolation)
+    const answer = await fetchOnce(connection, topicId, partition, fromOffset, this.#fetchBytes, this.#isolation)
     if (answer !== undefined && answer.errorCode !== 0) throw brokerError(answer.errorCode, this.#name)
+    if (answer !== undefined) this.#pace?.fetched(answer.records.length)
     return answer
   }
 
@@ -249,7 +265,7 @@ interface PartitionAnswer {
   readonly records: Buffer
 }
 
-async function fetchFrom(
+async function fetchOnce(
   connection: BatchConnection,
   topicId: string,
   partition: number,

@@ -102,15 +102,28 @@ function durationMs(value: string): number | undefined {
 
 const BYTES_PER_UNIT = { B: 1, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 } as const
 
+export interface SizeBounds {
+  readonly minimum: string
+  readonly maximum: string
+  /** Whether `0` is right too, for no limit. */
+  readonly orUnlimited?: boolean
+}
+
 /** A size such as `512KiB` or `16MiB`, as bytes, both bounds (written alike) included. */
-export function size({ minimum, maximum }: { minimum: string; maximum: string }): Format<number> {
+export function size({ minimum, maximum, orUnlimited = false }: SizeBounds): Format<number> {
   return {
     parse(value) {
+      if (value === '0' && orUnlimited) return 0
       const parsed = sizeBytes(value)
       if (parsed === undefined) {
         throw new FormatError(`${quote(value)} is not a size`, 'use a number and a unit: 512KiB, 16MiB, 1GiB')
       }
-      if (parsed < sizeBytes(minimum)!) throw new FormatError(`${quote(value)} is too small`, `use at least ${minimum}`)
+      if (parsed < sizeBytes(minimum)!) {
+        throw new FormatError(
+          `${quote(value)} is too small`,
+          `use at least ${minimum}${orUnlimited ? ', or 0 for no limit' : ''}`
+        )
+      }
       if (parsed > sizeBytes(maximum)!) throw new FormatError(`${quote(value)} is too large`, `use at most ${maximum}`)
       return parsed
     }
@@ -120,6 +133,11 @@ export function size({ minimum, maximum }: { minimum: string; maximum: string })
 function sizeBytes(value: string): number | undefined {
   const [, count, unit] = /^(\d+)(B|KiB|MiB|GiB)$/.exec(value) ?? []
   return unit === undefined ? undefined : Number(count) * BYTES_PER_UNIT[unit as keyof typeof BYTES_PER_UNIT]
+}
+
+/** As the given format, or `0` where that stands for none. */
+export function orZero(format: Format<number>): Format<number> {
+  return { parse: value => (value === '0' ? 0 : format.parse(value)) }
 }
 
 /** A cluster's alias. No `/`, because the provenance header separates its parts with it. */

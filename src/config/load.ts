@@ -36,6 +36,10 @@ export function loadConfig(env: NodeJS.ProcessEnv): Config {
     syncGroupOffsets: required(FIXED.syncGroupOffsets),
     checkpointIntervalMs: required(FIXED.checkpointInterval),
     heartbeatIntervalMs: required(FIXED.heartbeatInterval),
+    delayMs: required(FIXED.delay),
+    maxBytesPerSecond: required(FIXED.maxBytesPerSecond),
+    backlogSharePercent: required(FIXED.backlogShare),
+    verifyBytesPerSecond: required(FIXED.verifyBytesPerSecond),
     threads: required(FIXED.threads),
     http: { host: required(FIXED.httpHost), port: required(FIXED.httpPort) },
     log: { level: required(FIXED.logLevel), format: required(FIXED.logFormat) }

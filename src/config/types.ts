@@ -83,6 +83,14 @@ export interface Config {
   readonly checkpointIntervalMs: number
   /** 0: never. */
   readonly heartbeatIntervalMs: number
+  /** How far behind a copy is kept on purpose; 0: not at all. */
+  readonly delayMs: number
+  /** Of each flow in this worker, fetched from the source; 0: no limit. */
+  readonly maxBytesPerSecond: number
+  /** What backlog gets where it competes with new traffic, in percent; 100: no order between them. */
+  readonly backlogSharePercent: number
+  /** How much a worker reads to verify what it mirrors; 0: it does not. */
+  readonly verifyBytesPerSecond: number
   readonly threads: number
   readonly http: { readonly host: string; readonly port: number }
   readonly log: { readonly level: string; readonly format: 'json' | 'pretty' }

@@ -13,8 +13,10 @@ import {
   integer,
   oneOf,
   optionalPatterns,
+  orZero,
   patterns,
   pemPath,
+  size,
   text,
   topicNamePart
 } from './format.ts'
@@ -35,6 +37,9 @@ export interface Variable<T> {
 
 const longest = '24h'
 const interval = duration({ minimum: '100ms', maximum: longest, orNever: true })
+
+/** Bytes per second. What is smaller than the minimum is not worth a request. */
+export const verifyRate = size({ minimum: '16KiB', maximum: '100GiB' })
 
 /** The variables that exist once. */
 export const FIXED = {
@@ -178,6 +183,38 @@ export const FIXED = {
       '`FARLOG_TOPICS_EXCLUDE` names it, but not counted or shown as a partition; at least `100ms`, or `0s` for never.',
     format: interval,
     default: '1s'
+  }),
+  delay: variable({
+    name: 'FARLOG_DELAY',
+    doc:
+      'Keeps each destination behind by so much, by the time at which records were appended at the source; at least `1s`, ' +
+      '`0s` for no delay.',
+    format: duration({ minimum: '1s', maximum: '720h', orNever: true }),
+    default: '0s'
+  }),
+  maxBytesPerSecond: variable({
+    name: 'FARLOG_MAX_BYTES_PER_SECOND',
+    doc:
+      'The most that each flow of this worker fetches from the source in a second, in bytes as they cross the link ' +
+      '(compressed); its threads share it, other workers have as much each. At least `64KiB`, `0` for no limit.',
+    format: size({ minimum: '64KiB', maximum: '1024GiB', orUnlimited: true }),
+    default: '0'
+  }),
+  backlogShare: variable({
+    name: 'FARLOG_BACKLOG_SHARE',
+    doc:
+      'Where new traffic and old backlog compete, new traffic goes first, and the backlog gets at least this much of the ' +
+      'throughput, in percent, 1 to 100; `100`: no order between them.',
+    format: integer({ minimum: 1, maximum: 100 }),
+    default: '25'
+  }),
+  verifyBytesPerSecond: variable({
+    name: 'FARLOG_VERIFY_BYTES_PER_SECOND',
+    doc:
+      'Verifies in the background what a worker mirrors, reading so much in a second from both clusters together, as ' +
+      '`4MiB`; at least `16KiB`, `0` for not at all.',
+    format: orZero(verifyRate),
+    default: '0'
   }),
   threads: variable({
     name: 'FARLOG_THREADS',

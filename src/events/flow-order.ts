@@ -2,8 +2,9 @@
  * Whether a flow may be mirrored, as Avro: `schemas/flow-order.avsc`. The newest order in the log holds, for every worker, now and
  * later; without any the flow is mirrored.
  */
+
+import { AvroValue } from '../avro/avro-value.ts'
 import type { StopStatus } from '../observe/status.ts'
-import { AvroValue } from './avro-value.ts'
 
 /** The fields are described in the schema. */
 export interface FlowOrder {

@@ -1,5 +1,5 @@
 /** What a failover leaves behind of one source partition, as Avro: `schemas/loss-report.avsc`. */
-import { AvroValue } from './avro-value.ts'
+import { AvroValue } from '../avro/avro-value.ts'
 
 /** The fields are described in the schema. */
 export interface PartitionLoss {

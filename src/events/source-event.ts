@@ -1,6 +1,7 @@
 /** What happened to source partitions, as Avro: `schemas/source-event.avsc`. */
+
+import { AvroValue } from '../avro/avro-value.ts'
 import type { EventStatus } from '../observe/status.ts'
-import { AvroValue } from './avro-value.ts'
 
 export type SourceEventKind = 'GAP' | 'RECREATED' | 'DIVERGED' | 'RESUME'
 export type SourceEventAction = 'HALTED' | 'CONTINUED' | 'REQUESTED'

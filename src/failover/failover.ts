@@ -16,11 +16,11 @@ import type { Config, FlowConfig } from '../config/types.ts'
 import { Fence } from '../destination/fence.ts'
 import type { FlowOrder } from '../events/flow-order.ts'
 import type { PartitionLoss } from '../events/partition-loss.ts'
-import type { HomePositions } from '../offsets/home-positions.ts'
 import { concurrently } from '../status/concurrently.ts'
 import { FlowTranslator } from '../status/flow-translator.ts'
 import { type FlowPartition, FlowSides } from './flow-sides.ts'
 import { readGroupPositions } from './group-positions.ts'
+import { type HomeOfGroups, readHomeAtDestination } from './home-of-groups.ts'
 import { type LossTotals, totalLoss } from './loss.ts'
 import { type GroupOutcome, moveGroups } from './move-groups.ts'
 import { OrderBook } from './order-book.ts'
@@ -84,7 +84,7 @@ export async function failOver(options: FailoverOptions): Promise<FailoverReport
   if (!isDryRun) await failover.shutOutAll(partitions)
   const losses = await failover.tellLoss(partitions, order)
   await opening
-  const groups = await failover.moveGroups(translator)
+  const groups = await failover.moveGroups(translator, await readHomeAtDestination(sides, signal))
   return {
     source: flow.source.alias,
     destination: flow.destination.alias,
@@ -180,7 +180,7 @@ export class Failover {
     return losses
   }
 
-  async moveGroups(translator: FlowTranslator, home?: HomePositions): Promise<GroupOutcome[]> {
+  async moveGroups(translator: FlowTranslator, home?: HomeOfGroups): Promise<GroupOutcome[]> {
     const { config, flow, groups, isDryRun, say, signal } = this.#options
     const isConfigured = compileNameFilter(config.groups)
     const isAskedFor = groups === undefined ? () => true : compileNameFilter({ include: groups, exclude: [] })

@@ -10,6 +10,8 @@ export interface GroupPosition extends CopiedPartition {
   readonly sourceOffset: number
   /** What the group had committed beside it. */
   readonly metadata: string
+  /** Where its newest checkpoint put it at the destination; `undefined` where there is none, or it has been sent back since. */
+  readonly checkpointOffset: number | undefined
 }
 
 /** MirrorMaker 2 reads one partition too. */
@@ -30,7 +32,10 @@ export async function readGroupPositions(
   const found = new Map<string, Map<string, GroupPosition>>()
   const note = (group: string, position: GroupPosition) => {
     const positions = found.get(group) ?? new Map<string, GroupPosition>()
-    found.set(group, positions.set(partitionKey(position), position))
+    const known = positions.get(partitionKey(position))
+    const isFurther = known !== undefined && known.sourceOffset <= position.sourceOffset
+    const checkpointOffset = position.checkpointOffset ?? (isFurther ? known.checkpointOffset : undefined)
+    found.set(group, positions.set(partitionKey(position), { ...position, checkpointOffset }))
   }
   for await (const { group, position } of readCheckpoints(sides)) if (isSelected(group)) note(group, position)
   for (const { group, position } of await readSource(sides, isSelected, leftOut)) note(group, position)
@@ -58,8 +63,9 @@ async function* readCheckpoints({ destination, flow, config, pairs }: FlowSides)
       const checkpoint = decodeCheckpoint(key, value)
       const topic = checkpoint && pairs.sourceTopicOf(checkpoint.topic)
       if (checkpoint === undefined || topic === undefined) continue
-      const { group, topic: destinationTopic, partition, upstreamOffset: sourceOffset, metadata } = checkpoint
-      yield { group, position: { topic, partition, destinationTopic, sourceOffset, metadata } }
+      const { group, topic: destinationTopic, partition, metadata } = checkpoint
+      const { upstreamOffset: sourceOffset, downstreamOffset: checkpointOffset } = checkpoint
+      yield { group, position: { topic, partition, destinationTopic, sourceOffset, metadata, checkpointOffset } }
     }
   }
 }
@@ -78,7 +84,10 @@ async function readSource(
   return (offsets ?? []).flatMap(({ groupId: group, committed }) =>
     committed.map(({ topic, partition, offset: sourceOffset, metadata }) => ({
       group,
-      position: { topic, partition, destinationTopic: pairs.destinationTopicOf(topic), sourceOffset, metadata }
+      position: {
+        ...{ topic, partition, destinationTopic: pairs.destinationTopicOf(topic) },
+        ...{ sourceOffset, metadata, checkpointOffset: undefined }
+      }
     }))
   )
 }

@@ -5,13 +5,13 @@
 import { ClusterError } from '../cluster/errors.ts'
 import { listGroups, readGroupOffsets } from '../cluster/group-list.ts'
 import { commitGroupOffsets } from '../cluster/group-offsets.ts'
-import { EARLIEST, LATEST, listOffset, partitionKey } from '../cluster/offsets.ts'
-import type { HomePositions } from '../offsets/home-positions.ts'
+import { EARLIEST, listOffset, partitionKey } from '../cluster/offsets.ts'
 import { RecordsError } from '../records/errors.ts'
 import { concurrently } from '../status/concurrently.ts'
 import type { FlowTranslator } from '../status/flow-translator.ts'
 import type { FlowSides } from './flow-sides.ts'
 import type { GroupPosition } from './group-positions.ts'
+import type { HomeOfGroups } from './home-of-groups.ts'
 
 /** One partition of a group. */
 export interface MovedOffset {
@@ -23,7 +23,7 @@ export interface MovedOffset {
   /** Where that is at the destination. */
   readonly destinationOffset: number
   /**
-   * `copy`: there stands the first record it has not read. `end`: behind the newest copy. `start`: the partition holds no copy.
+   * `copy`: there stands the first record it has not read. `end`: behind the newest copy. `start`: before all that may be a copy.
    * `home`: the first record it has not read was born at the destination.
    */
   readonly kind: 'copy' | 'end' | 'start' | 'home'
@@ -53,7 +53,7 @@ const IN_USE = new Set(['UNKNOWN_MEMBER_ID', 'REBALANCE_IN_PROGRESS', 'ILLEGAL_G
 export interface Places {
   readonly translator: FlowTranslator
   /** Of records that were born at the destination; where it is not given, none count. */
-  readonly home?: HomePositions | undefined
+  readonly home?: HomeOfGroups | undefined
 }
 
 /** @throws ClusterError where the destination can't be asked for its groups */
@@ -117,14 +117,17 @@ async function translateAll(
       translator.place(position, sourceOffset, signal),
       home?.lowest(position, sourceOffset, signal)
     ])
-    // Where nothing of the source's is and nothing of its own that the group has not read, it has read all of it.
-    const isAllRead = found === undefined && homeOffset === Number.POSITIVE_INFINITY
-    const other = () =>
-      listOffset(destination, copy, isAllRead ? LATEST : EARLIEST, isAllRead ? 'read_committed' : 'read_uncommitted')
-    if (homeOffset !== undefined && homeOffset < (found?.destinationOffset ?? Number.POSITIVE_INFINITY))
+    const isHomeKnown = homeOffset !== undefined && home?.knows(position) === true
+    if (found.isBehindOthers && !isHomeKnown) {
+      // Somewhere among what others have copied.
+      const destinationOffset = await listOffset(destination, copy, EARLIEST, 'read_uncommitted')
+      return { ...moved, kind: 'start', destinationOffset, committedOffset }
+    }
+    if (homeOffset !== undefined && homeOffset < found.destinationOffset) {
       return { ...moved, kind: 'home', destinationOffset: homeOffset, committedOffset }
-    const kind = found?.kind ?? (isAllRead ? 'end' : 'start')
-    return { ...moved, kind, destinationOffset: found?.destinationOffset ?? (await other()), committedOffset }
+    }
+    const kind = found.sourceOffset === undefined && !isHomeKnown ? 'start' : found.kind
+    return { ...moved, kind, destinationOffset: found.destinationOffset, committedOffset }
   })
 }
 

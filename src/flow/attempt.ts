@@ -6,7 +6,9 @@ import {
   type WriteFailure,
   type WriterListener
 } from '../destination/partition-writer.ts'
-import { lastBatchIn } from '../records/batch.ts'
+import { Delay } from '../lag/delay.ts'
+import type { PartitionLag } from '../lag/partition-lag.ts'
+import { batchesIn, lastBatchIn } from '../records/batch.ts'
 import { Rewriter } from '../rewrite/rewriter.ts'
 import type { FetchTarget } from '../source/fetch-loop.ts'
 import type { FlowContext } from './flow-context.ts'
@@ -27,6 +29,8 @@ export interface AttemptListener {
   acknowledged(batch: AcknowledgedBatch): void
   looped(records: number): void
   sourceEndSeen(endOffset: number): void
+  /** It goes on with a record of this timestamp. */
+  reached(timestampMs: number): void
 }
 
 /** How long records that are here already may take to arrive when the source has lost what follows them. */
@@ -51,10 +55,15 @@ export class Attempt implements FetchTarget, WriterListener {
   #processedOffset: number
   lastFetchedEpoch = -1
   isOpen = true
+  #hasBegun = false
+  isBacklog = true
+  /** `undefined`: it is copied as soon as it is there. */
+  readonly #delay: Delay | undefined
   /** Received, not yet rewritten. */
   #unprocessedBytes = 0
-  /** What of `bufferedBytes` the flow knows of. */
+  /** What of `bufferedBytes` the flow knows of, and as what. */
   #countedBytes = 0
+  #countedAsBacklog = true
   #idle: (() => void) | undefined
 
   constructor(
@@ -63,6 +72,7 @@ export class Attempt implements FetchTarget, WriterListener {
     identity: ProducerIdentity,
     progress: ResumedProgress,
     batchBytesMax: number,
+    lag: PartitionLag,
     listener: AttemptListener
   ) {
     this.topic = assignment.topic
@@ -73,6 +83,7 @@ export class Attempt implements FetchTarget, WriterListener {
     this.#flow = flow
     this.#progress = progress
     this.#listener = listener
+    this.#delay = flow.delayMs > 0 ? new Delay(flow.delayMs, lag) : undefined
     this.#rewriter = new Rewriter({
       sourceAlias: flow.source.alias,
       destinationAlias: flow.destination.alias,
@@ -98,6 +109,24 @@ export class Attempt implements FetchTarget, WriterListener {
 
   get bufferedBytes(): number {
     return this.#unprocessedBytes + this.#writer.bufferedBytes
+  }
+
+  get dueAtMs(): number {
+    return this.#delay?.dueAtMs(this.fetchOffset) ?? 0
+  }
+
+  get fetchBytesMax(): number {
+    return this.#delay?.fetchBytesMax ?? Number.POSITIVE_INFINITY
+  }
+
+  /** All that is missing at the destination is held back on purpose. */
+  get isHeldBack(): boolean {
+    return this.#delay !== undefined && this.bufferedBytes === 0 && this.dueAtMs > performance.now()
+  }
+
+  /** How many of the source's offsets are held back on purpose. */
+  get heldRecords(): number {
+    return this.#delay?.heldRecords(this.fetchOffset) ?? 0
   }
 
   /** Stops reading and waits until all that was read is acknowledged, or the time is over. */
@@ -126,17 +155,18 @@ export class Attempt implements FetchTarget, WriterListener {
     this.#end({ kind: 'released' })
   }
 
-  received(fetched: FetchedPartition): void {
+  received(fetched: FetchedPartition): FetchedPartition {
     this.#listener.sourceEndSeen(fetched.lastStableOffset)
     if (fetched.divergingEndOffset !== undefined) {
       const halt = diverged(`${this.topic}-${this.partition}`, fetched.divergingEndOffset, this.fetchOffset)
       this.#end({ kind: 'halted', halt })
-      return
+      return fetched
     }
-    this.#unprocessedBytes += fetched.records.length
+    const due = this.#dueOf(fetched)
+    this.#unprocessedBytes += due.records.length
     this.#countBuffered()
     try {
-      const last = lastBatchIn(fetched.records)
+      const last = lastBatchIn(due.records)
       if (last !== undefined) {
         this.fetchOffset = Math.max(this.fetchOffset, last.lastOffset + 1)
         this.lastFetchedEpoch = last.leaderEpoch
@@ -144,11 +174,13 @@ export class Attempt implements FetchTarget, WriterListener {
     } catch {
       // `process` meets the same bytes and says what is wrong with them, after what comes before them.
     }
+    return due
   }
 
   process(fetched: FetchedPartition): void {
     this.#unprocessedBytes -= fetched.records.length
     try {
+      if (!this.#hasBegun) this.#begun(fetched.records)
       const { loopedRecords, nextOffset } = this.#rewriter.rewrite(
         fetched.records,
         this.#processedOffset,
@@ -166,6 +198,13 @@ export class Attempt implements FetchTarget, WriterListener {
       this.#flow.dispatcher.offer(this.#writer)
       void this.drain(DRAIN_BEFORE_RESUME_MS).then(() => this.#end({ kind: 'halted', halt }))
     }
+  }
+
+  #begun(records: Buffer): void {
+    const [first] = batchesIn(records)
+    if (first === undefined) return
+    this.#hasBegun = true
+    this.#listener.reached(first.baseTimestamp)
   }
 
   refused(error: string): void {
@@ -205,6 +244,18 @@ export class Attempt implements FetchTarget, WriterListener {
     else this.#end({ kind: 'write-failed', failure })
   }
 
+  /** What of it may be copied now. */
+  #dueOf(fetched: FetchedPartition): FetchedPartition {
+    if (this.#delay === undefined) return fetched
+    try {
+      const dueBytes = this.#delay.dueBytes(fetched.records, this.fetchOffset)
+      return { ...fetched, records: fetched.records.subarray(0, dueBytes) }
+    } catch {
+      // As above.
+      return fetched
+    }
+  }
+
   #stopReading(): void {
     this.isOpen = false
     this.#flow.reader.remove(this)
@@ -223,7 +274,9 @@ export class Attempt implements FetchTarget, WriterListener {
   /** Tells the flow what came in or went out: summing over all partitions whenever it asks would cost too much. */
   #countBuffered(): void {
     const bytes = this.bufferedBytes
-    this.#flow.buffered.bytes += bytes - this.#countedBytes
+    this.#flow.buffered.add(-this.#countedBytes, this.#countedAsBacklog)
+    this.#flow.buffered.add(bytes, this.isBacklog)
     this.#countedBytes = bytes
+    this.#countedAsBacklog = this.isBacklog
   }
 }

@@ -2,14 +2,14 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { loadConfig } from '../config/load.ts'
 import { FlowMirror } from './flow-mirror.ts'
-import type { FromThread, LogLevel, ToThread } from './messages.ts'
+import type { DataPlaneData, FromThread, LogLevel, ToThread } from './messages.ts'
 
 /** How often the main thread hears of progress. */
 const REPORT_INTERVAL_MS = 250
 
 if (parentPort === null) throw new Error('this file is the entry of a worker thread')
 const port = parentPort
-const { clientId } = workerData as { clientId: string }
+const { clientId, budgets } = workerData as DataPlaneData
 // Read from the environment again, not handed over: secrets are functions, which no message can carry.
 const config = loadConfig(process.env)
 const log = (level: LogLevel, message: string, fields: Readonly<Record<string, unknown>>) =>
@@ -44,7 +44,7 @@ function newFlow(index: number): FlowMirror {
     restart: () => void restart(index),
     giveUp: (detail: string) => post({ kind: 'stalled', detail })
   }
-  return new FlowMirror(index, config.flows[index]!, config, clientId, onStall, log)
+  return new FlowMirror(index, config.flows[index]!, config, clientId, budgets[index]!, onStall, log)
 }
 
 /** Begins a flow anew, with nothing of the old one but where its partitions are. */

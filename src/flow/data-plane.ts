@@ -1,8 +1,9 @@
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 import type { LoggedOrder } from '../events/event-log.ts'
+import { sharedBudget } from '../source/byte-budget.ts'
 import type { LogSink } from './flow-context.ts'
-import type { Assignment, FlowReport, FromThread, PartitionKey, Progress, ToThread } from './messages.ts'
+import type { Assignment, DataPlaneData, FlowReport, FromThread, PartitionKey, Progress, ToThread } from './messages.ts'
 
 /** How far each released partition got. */
 export type Released = (PartitionKey & { readonly progress: Progress | undefined })[]
@@ -24,11 +25,13 @@ export class DataPlane {
   #isStopping = false
 
   /**
+   * @param flows how many there are
    * @param onReport called for each flow several times a second
    * @param onCrash a thread ended by itself: partitions stand still, so the worker should end and be started again
    */
   constructor(
     threads: number,
+    flows: number,
     clientId: string,
     log: LogSink,
     onReport: (report: FlowReport) => void,
@@ -37,9 +40,10 @@ export class DataPlane {
     this.#log = log
     this.#onCrash = onCrash
     this.#onReport = onReport
+    const data: DataPlaneData = { clientId, budgets: Array.from({ length: flows }, sharedBudget) }
     for (let index = 0; index < threads; index++) {
       const thread = new Worker(new URL('./data-plane-thread.ts', import.meta.url), {
-        workerData: { clientId },
+        workerData: data,
         name: `data-plane-${index}`,
         resourceLimits: { maxYoungGenerationSizeMb: 16 }
       })

@@ -4,6 +4,7 @@ import type { Dispatcher } from '../destination/dispatcher.ts'
 import type { Fence } from '../destination/fence.ts'
 import type { BufferPool } from '../records/buffer-pool.ts'
 import type { Codec } from '../records/codecs.ts'
+import type { BufferedBytes } from '../source/buffered-bytes.ts'
 import type { SourceReader } from '../source/source-reader.ts'
 import type { Latencies } from './latencies.ts'
 import type { LogLevel, TroubleReport } from './messages.ts'
@@ -26,7 +27,9 @@ export interface FlowContext {
   readonly reader: SourceReader
   readonly dispatcher: Dispatcher
   /** What all partitions hold, fetched and not acknowledged. */
-  readonly buffered: { bytes: number }
+  readonly buffered: BufferedBytes
+  /** How far behind the copy is kept on purpose. */
+  readonly delayMs: number
   readonly fence: Fence
   readonly orders: StandingOrders
   /** Fences and tail reads at a time. */

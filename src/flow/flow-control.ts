@@ -18,6 +18,7 @@ import type { LoggedOrder } from '../events/event-log.ts'
 import { stopStatus } from '../events/flow-order.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import type { FlowStatus } from '../observe/status.ts'
+import type { VerifiedFlow } from './background-verifier.ts'
 import type { DataPlane, Released } from './data-plane.ts'
 import type { LogSink } from './flow-context.ts'
 import { FlowEvents } from './flow-events.ts'
@@ -133,13 +134,14 @@ export class FlowControl {
   }
 
   get status(): FlowStatus {
-    const status = this.#ledger.status(performance.now())
+    const status = this.#ledger.status(performance.now(), topic => this.#catalog.topics.get(topic)?.retentionMs)
     // Before the partitions are known, their sum would be a zero that looks like good news.
-    const exposure =
-      this.notReadyReason === null && !this.#isCutOff ? status.exposure : { records: null, seconds: null }
+    const isKnown = this.notReadyReason === null && !this.#isCutOff
+    const exposure = isKnown ? status.exposure : { records: null, seconds: null }
     return {
       ...status,
       exposure,
+      etaSeconds: isKnown ? status.etaSeconds : null,
       events: this.#events.recent,
       stopped: stopStatus(this.#events.orders.newest?.order),
       groups: this.#offsets.groups(performance.now()),
@@ -160,6 +162,16 @@ export class FlowControl {
   receive(report: FlowReport): void {
     this.#ledger.receive(report, performance.now())
     for (const trouble of report.troubles) this.#events.tell(trouble)
+  }
+
+  /** What verification in the background needs of this flow. */
+  get verification(): VerifiedFlow {
+    return {
+      mirrored: () => this.#ledger.mirrored(),
+      verified: (partition, sourceOffset) => this.#ledger.verified(partition, sourceOffset),
+      foundDifferences: (partition, differences) => this.#ledger.foundDifferences(partition, differences),
+      ended: () => this.#ledger.forgetVerified()
+    }
   }
 
   /** Drains, commits and leaves the group. */

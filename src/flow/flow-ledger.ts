@@ -1,11 +1,22 @@
 import { partitionKey, type TopicPartition } from '../cluster/offsets.ts'
 import type { FlowConfig } from '../config/types.ts'
+import { ClosingRate } from '../lag/closing-rate.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import type { FlowStatus, PartitionStatus } from '../observe/status.ts'
 import type { FlowReport, PartitionReport, Progress } from './messages.ts'
+import type { MirroredPartition } from './verifier-messages.ts'
 
 /** Rates are over about this long. */
 const RATE_WINDOW_MS = 5_000
+/** How often it is looked how much of the backlog is left. */
+const BACKLOG_INTERVAL_MS = 2_000
+/** The backlog as a whole, beside its partitions; no partition's key, for it has no slash. */
+const WHOLE = 'whole'
+
+interface OwnedPartition extends TopicPartition {
+  /** The newest, once there is one. */
+  report: PartitionReport | undefined
+}
 
 interface Uncommitted extends TopicPartition {
   readonly progress: Progress
@@ -21,11 +32,17 @@ export class FlowLedger {
   readonly #metrics: Metrics
   readonly #isProbe: (partition: TopicPartition) => boolean
   /** Owned partitions, with the newest report of each once there is one. */
-  readonly #owned = new Map<string, TopicPartition & { report: PartitionReport | undefined }>()
+  readonly #owned = new Map<string, OwnedPartition>()
   readonly #uncommitted = new Map<string, Uncommitted>()
+  /** Up to which source offset owned partitions were found equal to their copies. */
+  readonly #verified = new Map<string, number>()
   /** How far partitions were when they were taken away without a commit. */
   readonly #remembered = new Map<string, Progress>()
   #hasUrgent = false
+  readonly #closingRate = new ClosingRate()
+  /** When the backlog of each partition, and the whole, will be copied, as of the last look. */
+  #etas = new Map<string, number | null>()
+  #backlogSeenAtMs = Number.NEGATIVE_INFINITY
   /** What was acknowledged lately, oldest first. */
   readonly #acknowledged: { atMs: number; records: number; bytes: number }[] = []
 
@@ -48,7 +65,31 @@ export class FlowLedger {
   }
 
   disown(partitions: readonly TopicPartition[]): void {
-    for (const partition of partitions) this.#owned.delete(partitionKey(partition))
+    for (const partition of partitions) {
+      this.#owned.delete(partitionKey(partition))
+      this.#verified.delete(partitionKey(partition))
+    }
+  }
+
+  /** Owned partitions, as far as they are mirrored. */
+  *mirrored(): Iterable<MirroredPartition> {
+    for (const { topic, partition, report } of this.#owned.values()) {
+      if (report?.progress !== undefined) yield { topic, partition, mirroredUpTo: report.progress.nextSourceOffset }
+    }
+  }
+
+  /** All records of the partition below this source offset are equal to their copies. */
+  verified(partition: TopicPartition, sourceOffset: number): void {
+    if (this.owns(partition)) this.#verified.set(partitionKey(partition), sourceOffset)
+  }
+
+  foundDifferences({ topic, partition }: TopicPartition, differences: number): void {
+    this.#metrics.countVerifyDifferences({ ...this.labels, topic, partition }, differences)
+  }
+
+  /** Nobody verifies any more. */
+  forgetVerified(): void {
+    this.#verified.clear()
   }
 
   /** Their progress is not ours to commit any more. */
@@ -84,6 +125,7 @@ export class FlowLedger {
     }
     this.#acknowledged.push({ atMs: nowMs, records, bytes })
     while (this.#acknowledged[0]!.atMs < nowMs - RATE_WINDOW_MS) this.#acknowledged.shift()
+    if (nowMs - this.#backlogSeenAtMs >= BACKLOG_INTERVAL_MS) this.#lookAtBacklog(nowMs)
   }
 
   /**
@@ -122,8 +164,17 @@ export class FlowLedger {
     }
   }
 
-  status(nowMs: number): Omit<FlowStatus, 'events' | 'stopped' | 'groups' | 'heartbeatAgeSeconds'> {
-    const partitions = [...this.#owned.values()].filter(owned => !this.#isProbe(owned)).map(statusOf)
+  /**
+   * @param nowMs by the monotonic clock
+   * @param retentionMsOf after how long the source deletes a topic's records; `undefined` where that is not known, or never
+   */
+  status(
+    nowMs: number,
+    retentionMsOf: (topic: string) => number | undefined = () => undefined
+  ): Omit<FlowStatus, 'events' | 'stopped' | 'groups' | 'heartbeatAgeSeconds'> {
+    const partitions = [...this.#owned.values()]
+      .filter(owned => !this.#isProbe(owned))
+      .map(owned => this.#statusOf(owned, retentionMsOf(owned.topic)))
     const sinceMs = nowMs - RATE_WINDOW_MS
     const recent = this.#acknowledged.filter(({ atMs }) => atMs >= sinceMs)
     const perSecond = (sum: number) => Math.round((sum * 1000) / RATE_WINDOW_MS)
@@ -131,6 +182,7 @@ export class FlowLedger {
       ...this.labels,
       groupId: this.#groupId,
       partitions,
+      etaSeconds: this.#etas.get(WHOLE) ?? null,
       exposure: {
         records: sumKnown(partitions.map(({ lagRecords }) => lagRecords)),
         seconds: maxKnown(partitions.map(({ lagSeconds }) => lagSeconds))
@@ -139,6 +191,40 @@ export class FlowLedger {
         recordsPerSecond: perSecond(recent.reduce((sum, { records }) => sum + records, 0)),
         bytesPerSecond: perSecond(recent.reduce((sum, { bytes }) => sum + bytes, 0))
       }
+    }
+  }
+
+  /** Halted partitions are left out: they wait for somebody, not for time. */
+  #lookAtBacklog(nowMs: number): void {
+    this.#backlogSeenAtMs = nowMs
+    const left = new Map<string, number>()
+    let whole: number | null = 0
+    for (const [key, { report }] of this.#owned) {
+      if (report?.state === 'halted') continue
+      const records = report?.backlogRecords ?? null
+      whole = records === null || whole === null ? null : whole + records
+      if (records !== null && records > 0) left.set(key, records)
+    }
+    if (whole !== null) left.set(WHOLE, whole)
+    this.#etas = this.#closingRate.look(left, nowMs)
+  }
+
+  #statusOf({ topic, partition, report }: OwnedPartition, retentionMs: number | undefined): PartitionStatus {
+    const isCopied = report?.state !== 'halted' && report?.backlogRecords === 0
+    return {
+      topic,
+      partition,
+      destinationTopic: report?.destinationTopic ?? '',
+      state: report?.state ?? 'fencing',
+      reason: report?.reason ?? null,
+      detail: report?.detail ?? null,
+      nextSourceOffset: report?.progress?.nextSourceOffset ?? null,
+      sourceEndOffset: report?.sourceEndOffset ?? null,
+      lagRecords: report?.lagRecords ?? null,
+      lagSeconds: report?.lagSeconds ?? null,
+      retentionMarginSeconds: retentionMargin(report, retentionMs),
+      etaSeconds: isCopied ? 0 : (this.#etas.get(partitionKey({ topic, partition })) ?? null),
+      verifiedOffset: this.#verified.get(partitionKey({ topic, partition })) ?? null
     }
   }
 
@@ -163,23 +249,13 @@ export class FlowLedger {
   }
 }
 
-function statusOf({
-  topic,
-  partition,
-  report
-}: TopicPartition & { report: PartitionReport | undefined }): PartitionStatus {
-  return {
-    topic,
-    partition,
-    destinationTopic: report?.destinationTopic ?? '',
-    state: report?.state ?? 'fencing',
-    reason: report?.reason ?? null,
-    detail: report?.detail ?? null,
-    nextSourceOffset: report?.progress?.nextSourceOffset ?? null,
-    sourceEndOffset: report?.sourceEndOffset ?? null,
-    lagRecords: report?.lagRecords ?? null,
-    lagSeconds: report?.lagSeconds ?? null
-  }
+/** Kafka deletes by the timestamps of records, so that is what counts here, also where a producer's clock was wrong. */
+function retentionMargin(report: PartitionReport | undefined, retentionMs: number | undefined): number | null {
+  if (report === undefined || retentionMs === undefined) return null
+  const { lagRecords, reachedTimestampMs } = report
+  if (lagRecords === 0) return retentionMs / 1_000
+  if (reachedTimestampMs === null || reachedTimestampMs < 0) return null
+  return Math.max(0, (reachedTimestampMs + retentionMs - Date.now()) / 1_000)
 }
 
 /** `null` as soon as one is unknown: a sum of what is known would look like good news. */

@@ -6,6 +6,8 @@ import { Fence } from '../destination/fence.ts'
 import { EventReader, type LoggedOrder } from '../events/event-log.ts'
 import { BufferPool } from '../records/buffer-pool.ts'
 import { Codec } from '../records/codecs.ts'
+import { BufferedBytes } from '../source/buffered-bytes.ts'
+import { ByteBudget } from '../source/byte-budget.ts'
 import { SourceReader } from '../source/source-reader.ts'
 import type { FlowContext, LogSink } from './flow-context.ts'
 import { Latencies } from './latencies.ts'
@@ -49,6 +51,8 @@ export class FlowMirror {
   readonly #context: FlowContext
   readonly #index: number
   readonly #partitions = new Map<string, PartitionMirror>()
+  readonly #buffered: BufferedBytes
+  readonly #budget: ByteBudget | undefined
   readonly #closing = new AbortController()
   readonly #sourceEndTimer: NodeJS.Timeout
   #isAskingEnds = false
@@ -61,7 +65,16 @@ export class FlowMirror {
   readonly #onStall: OnStall
   readonly #retryLoggedAtMs = new Map<string, number>()
 
-  constructor(index: number, flow: FlowConfig, config: Config, clientId: string, onStall: OnStall, log: LogSink) {
+  /** @param budget what the threads of this flow have in common */
+  constructor(
+    index: number,
+    flow: FlowConfig,
+    config: Config,
+    clientId: string,
+    budget: SharedArrayBuffer,
+    onStall: OnStall,
+    log: LogSink
+  ) {
     this.#index = index
     this.#onStall = onStall
     this.#watchdog = new Watchdog(config.stallTimeoutMs)
@@ -70,7 +83,10 @@ export class FlowMirror {
     const source = new Cluster(flow.source, clientId, pool)
     const destination = new Cluster(flow.destination, clientId, pool)
     const eventReader = new EventReader(destination, flow.source.alias)
-    const buffered = { bytes: 0 }
+    const backlogShare = config.backlogSharePercent / 100
+    this.#buffered = new BufferedBytes(BUFFERED_BYTES_MAX, backlogShare)
+    const { maxBytesPerSecond: bytesPerSecond } = config
+    this.#budget = bytesPerSecond > 0 ? new ByteBudget({ bytesPerSecond, backlogShare, shared: budget }) : undefined
     const retrying = (operation: string, error: string) => this.#retrying(operation, error)
     const flowFields = { source: flow.source.alias, destination: flow.destination.alias }
     this.#context = {
@@ -84,7 +100,9 @@ export class FlowMirror {
       reader: new SourceReader({
         cluster: source,
         signal,
-        hasRoom: () => buffered.bytes < BUFFERED_BYTES_MAX,
+        hasRoom: (isBacklog, areBoth) => this.#buffered.hasRoom(isBacklog, areBoth),
+        budget: this.#budget,
+        isOrdered: backlogShare < 1,
         retrying: error => retrying('fetch', error)
       }),
       dispatcher: new Dispatcher(
@@ -92,7 +110,8 @@ export class FlowMirror {
         { retrying: (writer, error) => retrying('produce', `${writer.topic}-${writer.partition}: ${error}`) },
         signal
       ),
-      buffered,
+      buffered: this.#buffered,
+      delayMs: config.delayMs,
       fence: new Fence(destination),
       orders: new StandingOrders({
         destination: flow.destination.alias,
@@ -242,8 +261,9 @@ export class FlowMirror {
       lagRecords: mirror.lag.at(nowMs)?.records,
       nextSourceOffset: mirror.progress?.nextSourceOffset
     }))
-    const isFull = this.#context.buffered.bytes >= BUFFERED_BYTES_MAX
-    const action = this.#watchdog.look(watched, isFull, nowMs)
+    // Whoever waits for the budget may wait for as long as the others need to have their turn.
+    if (this.#budget?.takeHeldUp() === true) this.#watchdog.trouble(nowMs)
+    const action = this.#watchdog.look(watched, this.#context.reader.isFull, nowMs)
     if (action === undefined) return
     const { step, stalled } = action
     const [first, ...others] = stalled.map(({ topic, partition }) => `${topic}-${partition}`)

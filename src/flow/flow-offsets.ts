@@ -1,6 +1,7 @@
 import type { Cluster } from '../cluster/cluster.ts'
+import { ClusterError } from '../cluster/errors.ts'
 import { readGroupOffsets } from '../cluster/group-list.ts'
-import { partitionKey, type TopicPartition } from '../cluster/offsets.ts'
+import type { TopicPartition } from '../cluster/offsets.ts'
 import { RecordProducer } from '../cluster/record-producer.ts'
 import { Backoff, pause } from '../cluster/retry.ts'
 import type { TopicAdmin } from '../cluster/topic-admin.ts'
@@ -137,16 +138,19 @@ export class FlowOffsets {
     if (config.replicationPolicy !== 'identity') return undefined
     // The reverse flow's second copy of progress, which it keeps where it writes to.
     const groupId = defaultGroupId(flow.destination.alias, flow.source.alias)
-    const [reverse] = await readGroupOffsets(source, [groupId], () => {})
-    const progress = new Map(
-      (reverse?.committed ?? []).map(commit => {
-        const { nextSourceOffset, destinationOffset } = fromCommit(commit)
-        return [partitionKey(commit), { nextOffset: nextSourceOffset, newestCopyOffset: destinationOffset }]
-      })
-    )
+    // Without an answer no group may be moved, or it would go past records that are at home there.
+    const unanswered = (_: string, error: string) => {
+      throw new ClusterError(error, `${source.alias}: reading how far ${groupId} is: ${error}`, true)
+    }
+    const [reverse] = await readGroupOffsets(source, [groupId], unanswered)
+    const progress = (reverse?.committed ?? []).map(commit => {
+      const { nextSourceOffset, destinationOffset } = fromCommit(commit)
+      const { topic, partition } = commit
+      return { topic, partition, nextOffset: nextSourceOffset, newestCopyOffset: destinationOffset }
+    })
     const originOf = (topic: string, partition: number) =>
       new ProvenanceReader(flow.destination.alias, topic, partition)
-    return progress.size === 0 ? undefined : new HomePositions(source, originOf, progress)
+    return progress.length === 0 ? undefined : new HomePositions(source, originOf, progress)
   }
 
   #newEmitter(): () => Promise<void> {
@@ -173,15 +177,18 @@ export class FlowOffsets {
     return { source: destination.alias, target: source.alias }
   }
 
-  /** Again and again, more seldom while it fails. An interval of 0 is never. */
+  /** Once in each interval, more seldom while it fails. An interval of 0 is never. */
   async #repeat(what: string, intervalMs: number, signal: AbortSignal, work: () => Promise<void>): Promise<void> {
     if (intervalMs === 0) return
     const backoff = new Backoff(intervalMs, Math.max(intervalMs, RETRY_MAX_MS))
     let lastError: string | undefined
     while (!signal.aborted) {
-      let pauseMs = intervalMs
+      const startedAtMs = performance.now()
+      let pauseMs: number
       try {
         await work()
+        // What it took counts, or what is written would be older than it has to be; but it is never done without a pause.
+        pauseMs = Math.max(intervalMs - (performance.now() - startedAtMs), intervalMs / 10)
         backoff.reset()
         lastError = undefined
       } catch (error) {

@@ -49,6 +49,13 @@ export interface PartitionKey {
   readonly partition: number
 }
 
+/** What a thread is started with. */
+export interface DataPlaneData {
+  readonly clientId: string
+  /** By flow: what its threads have in common of their budget. */
+  readonly budgets: readonly SharedArrayBuffer[]
+}
+
 export type ToThread =
   | { readonly kind: 'assign'; readonly flow: number; readonly assignments: readonly Assignment[] }
   /** Drain and let go; answered by `released` with the same id. */
@@ -87,6 +94,10 @@ export interface PartitionReport extends PartitionKey {
   readonly sourceEndOffset: number | null
   readonly lagRecords: number | null
   readonly lagSeconds: number | null
+  /** Timestamp of about the next record needed: of the newest one acknowledged, or of the first that was read; `null` before. */
+  readonly reachedTimestampMs: number | null
+  /** What of the lag has to be caught up: neither new traffic under way nor held back on purpose. */
+  readonly backlogRecords: number | null
   /** Since the last report. */
   readonly counts: PartitionCounts
 }

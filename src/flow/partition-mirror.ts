@@ -72,6 +72,7 @@ export class PartitionMirror {
     progress: undefined
   }
   #sourceEnd: SourceEnd | undefined
+  #reachedTimestampMs: number | undefined
   /** Nothing happened since the last report, and nothing is missing at the destination. */
   #isQuiet = false
 
@@ -103,9 +104,9 @@ export class PartitionMirror {
     return { ...this.#assignment, batchBytesMax: this.#batchBytesMax, progress }
   }
 
-  /** It is meant to make progress: neither halted nor being handed over. */
+  /** It is meant to make progress: neither halted, nor being handed over, nor held back. */
   get isActive(): boolean {
-    return this.#state !== 'halted' && this.#state !== 'draining'
+    return this.#state !== 'halted' && this.#state !== 'draining' && this.#attempt?.isHeldBack !== true
   }
 
   get progress(): Progress | undefined {
@@ -222,13 +223,23 @@ export class PartitionMirror {
       sourceEndOffset: this.lag.sourceEndOffset ?? null,
       lagRecords: lag?.records ?? null,
       lagSeconds: lag?.seconds ?? null,
+      reachedTimestampMs: this.#reachedTimestampMs ?? null,
+      backlogRecords: this.#backlogRecords(lag?.records),
       counts: this.#counts
     }
-    this.#isQuiet = lag?.records === 0
+    // What is held back grows older by the second; it does to say so now and then.
+    this.#isQuiet = lag?.records === 0 || this.#attempt?.isHeldBack === true
     if (this.#lastReport !== undefined && isSame(report, this.#lastReport)) return undefined
     this.#lastReport = report
     this.#counts = noCounts()
     return report
+  }
+
+  /** New traffic that is under way is no backlog, and neither is what is held back. */
+  #backlogRecords(lagRecords: number | undefined): number | null {
+    const attempt = this.#attempt
+    if (lagRecords === undefined || attempt === undefined) return lagRecords ?? null
+    return attempt.isBacklog ? Math.max(lagRecords - attempt.heldRecords, 0) : 0
   }
 
   /** One pass: fence, find the end, mirror until something ends it. */
@@ -246,17 +257,21 @@ export class PartitionMirror {
       this.#state = 'mirroring'
       this.#halt = undefined
       this.#log('debug', 'mirroring', { nextSourceOffset: progress.nextSourceOffset })
-      this.#attempt = new Attempt(this.#flow, this.#assignment, identity, progress, this.#batchBytesMax, {
+      this.#attempt = new Attempt(this.#flow, this.#assignment, identity, progress, this.#batchBytesMax, this.lag, {
         progressed: progress => this.#setProgress(progress),
         acknowledged: batch => {
           this.#isQuiet = false
           this.#counts.records += batch.records
           this.#counts.bytes += batch.bytes
+          this.#reachedTimestampMs = batch.timestamps.at(-1) ?? this.#reachedTimestampMs
           this.#flow.latencies.observe(batch.timestamps, batch.timestampCounts)
         },
         looped: records => {
           this.#counts.loopedRecords += records
           this.#isQuiet = false
+        },
+        reached: timestampMs => {
+          this.#reachedTimestampMs = timestampMs
         },
         sourceEndSeen: endOffset => this.sourceEndSeen(endOffset, performance.now())
       })
@@ -433,6 +448,7 @@ function isSame(a: PartitionReport, b: PartitionReport): boolean {
     a.progress === b.progress &&
     a.sourceEndOffset === b.sourceEndOffset &&
     a.lagRecords === b.lagRecords &&
+    a.backlogRecords === b.backlogRecords &&
     a.lagSeconds === b.lagSeconds
   )
 }

@@ -1,6 +1,6 @@
 import type { Cluster } from '../cluster/cluster.ts'
 import { ClusterError } from '../cluster/errors.ts'
-import type { TopicAdmin } from '../cluster/topic-admin.ts'
+import type { TopicAdmin, TopicConfig } from '../cluster/topic-admin.ts'
 import type { Config } from '../config/types.ts'
 import { AclSync } from '../destination/acl-sync.ts'
 import { ConfigSync } from '../destination/config-sync.ts'
@@ -13,6 +13,8 @@ import { TopicSelection } from './topic-selection.ts'
 export interface CatalogTopic extends KeptTopic {
   /** The destination topic's `max.message.bytes`. */
   readonly batchBytesMax: number
+  /** After how long the source deletes records; `undefined` where it does not by their age, or does not tell. */
+  readonly retentionMs: number | undefined
 }
 
 /** Kafka's default of `max.message.bytes`, for brokers that do not let us read configurations. */
@@ -87,7 +89,8 @@ export class TopicCatalog {
     this.#topics = new Map(
       ready.map(kept => {
         const bytesMax = configs.get(kept.destinationTopic)?.get('max.message.bytes')?.value
-        return [kept.topic, { ...kept, batchBytesMax: Number(bytesMax ?? BATCH_BYTES_MAX_DEFAULT) }]
+        const batchBytesMax = Number(bytesMax ?? BATCH_BYTES_MAX_DEFAULT)
+        return [kept.topic, { ...kept, batchBytesMax, retentionMs: retentionMs(sourceConfigs.get(kept.topic)) }]
       })
     )
     this.#isComplete = ready.length === selected.length
@@ -103,6 +106,13 @@ export class TopicCatalog {
     }
     return selected.map(topic => ({ ...topic, partitions: known.get(topic.topic)!.partitions.length }))
   }
+}
+
+/** `retention.ms` counts where the cleanup policy deletes, and -1 is for ever. */
+function retentionMs(config: TopicConfig | undefined): number | undefined {
+  if (!config?.get('cleanup.policy')?.value?.includes('delete')) return undefined
+  const value = Number(config.get('retention.ms')?.value ?? -1)
+  return value >= 0 ? value : undefined
 }
 
 /** @throws ClusterError */

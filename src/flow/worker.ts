@@ -7,6 +7,7 @@ import { startHttp } from '../observe/http.ts'
 import { createLogger } from '../observe/logger.ts'
 import { createMetrics } from '../observe/metrics.ts'
 import type { WorkerStatus } from '../observe/status.ts'
+import { BackgroundVerifier } from './background-verifier.ts'
 import { DataPlane } from './data-plane.ts'
 import type { LogSink } from './flow-context.ts'
 import { FlowControl } from './flow-control.ts'
@@ -28,6 +29,7 @@ export async function runWorker(config: Config, stop: AbortSignal): Promise<void
   const crashed = Promise.withResolvers<never>()
   const dataPlane = new DataPlane(
     config.threads,
+    config.flows.length,
     clientId,
     log,
     report => flows[report.flow]?.receive(report),
@@ -53,6 +55,15 @@ export async function runWorker(config: Config, stop: AbortSignal): Promise<void
     'started'
   )
   for (const flow of flows) flow.start()
+  const verifier =
+    config.verifyBytesPerSecond === 0
+      ? undefined
+      : new BackgroundVerifier(
+          config,
+          clientId,
+          flows.map(flow => flow.verification),
+          log
+        )
 
   const stopped = new Promise<void>(resolve => {
     if (stop.aborted) resolve()
@@ -61,10 +72,12 @@ export async function runWorker(config: Config, stop: AbortSignal): Promise<void
   try {
     await Promise.race([stopped, crashed.promise])
     logger.info('stopping: draining and committing')
+    verifier?.stop()
     await Promise.all(flows.map(flow => flow.stop()))
     await dataPlane.stop()
     logger.info('stopped')
   } finally {
+    verifier?.stop()
     await http.close()
   }
 }

@@ -8,6 +8,8 @@
 interface Observation {
   endOffset: number
   readonly seenAtMs: number
+  /** When its newest offset was first seen: later than `seenAtMs` where several observations count as one. */
+  seenByMs: number
 }
 
 /**
@@ -31,6 +33,12 @@ export class PartitionLag {
   #sourceEndOffset: number | undefined
   #heardAtMs = Number.NEGATIVE_INFINITY
   #nextSourceOffset: number | undefined
+  #foundEndOffset: number | undefined
+
+  /** Where the source ended at the first look: what lies below was not seen arriving. */
+  get foundEndOffset(): number | undefined {
+    return this.#foundEndOffset
+  }
 
   get sourceEndOffset(): number | undefined {
     return this.#sourceEndOffset
@@ -51,15 +59,17 @@ export class PartitionLag {
     this.#heardAtMs = nowMs
     const last = this.#observations.at(-1)?.endOffset ?? this.#nextSourceOffset ?? 0
     this.#sourceEndOffset = endOffset
+    this.#foundEndOffset ??= endOffset
     if (endOffset <= last) return
     const newest = this.#observations.at(-1)
     if (newest === undefined) this.#spacingMs = 0
     if (newest !== undefined && nowMs - newest.seenAtMs < this.#spacingMs) {
       newest.endOffset = endOffset
+      newest.seenByMs = nowMs
       return
     }
     while (this.#observations.length >= OBSERVATIONS_MAX) this.#thinOut()
-    this.#observations.push({ endOffset, seenAtMs: nowMs })
+    this.#observations.push({ endOffset, seenAtMs: nowMs, seenByMs: nowMs })
   }
 
   /** The source was heard of and had nothing new to say of this partition. */
@@ -72,8 +82,7 @@ export class PartitionLag {
     const before = this.#nextSourceOffset
     this.#nextSourceOffset = nextSourceOffset
     if (before !== undefined && nextSourceOffset < before) this.#startOver()
-    let passed = 0
-    while (passed < this.#observations.length && this.#observations[passed]!.endOffset <= nextSourceOffset) passed++
+    const passed = this.#indexAbove(nextSourceOffset)
     if (passed > 0) this.#observations.splice(0, passed)
   }
 
@@ -86,11 +95,45 @@ export class PartitionLag {
     return { records, seconds: records === 0 || oldest === undefined ? 0 : (nowMs - oldest.seenAtMs) / 1000 }
   }
 
+  /**
+   * By when the source was seen to hold this offset, which is not acknowledged yet; never earlier than it was seen, and later by
+   * no more than a hundredth of how long the oldest one waits. `undefined`: it has not been seen yet.
+   */
+  seenByMs(offset: number): number | undefined {
+    return this.#observations[this.#indexAbove(offset)]?.seenByMs
+  }
+
+  /** Below which offset everything had been seen by then; 0 where that is not known of any that is not acknowledged. */
+  endSeenBy(timeMs: number): number {
+    let from = 0
+    let to = this.#observations.length
+    while (from < to) {
+      const middle = (from + to) >>> 1
+      if (this.#observations[middle]!.seenByMs <= timeMs) from = middle + 1
+      else to = middle
+    }
+    return this.#observations[from - 1]?.endOffset ?? 0
+  }
+
+  /** The first observation of an end beyond this offset. */
+  #indexAbove(offset: number): number {
+    let from = 0
+    let to = this.#observations.length
+    while (from < to) {
+      const middle = (from + to) >>> 1
+      if (this.#observations[middle]!.endOffset <= offset) from = middle + 1
+      else to = middle
+    }
+    return from
+  }
+
   /** Progress went back (a new generation of the topic): what is missing now was first seen when it was last heard of. */
   #startOver(): void {
     this.#observations = []
+    this.#foundEndOffset = this.#sourceEndOffset
     if (this.#sourceEndOffset === undefined || this.#sourceEndOffset <= this.#nextSourceOffset!) return
-    this.#observations.push({ endOffset: this.#sourceEndOffset, seenAtMs: this.#heardAtMs })
+    const heardAtMs = this.#heardAtMs
+    this.#observations.push({ endOffset: this.#sourceEndOffset, seenAtMs: heardAtMs, seenByMs: heardAtMs })
   }
 
   /** Doubles the spacing, and merges what is closer together than that. Called until it helped. */
@@ -101,6 +144,7 @@ export class PartitionLag {
       const last = kept.at(-1)
       if (last !== undefined && observation.seenAtMs - last.seenAtMs < this.#spacingMs) {
         last.endOffset = observation.endOffset
+        last.seenByMs = observation.seenByMs
       } else {
         kept.push(observation)
       }

@@ -60,11 +60,29 @@ export const METRICS = {
     help: "How long ago, by the worker's clock, the oldest source offset not yet acknowledged was first seen; 0 when caught up, absent while the source cannot be asked.",
     labels: PARTITION
   },
+  retentionMargin: {
+    name: 'farlog_retention_margin_seconds',
+    type: 'gauge',
+    help: "Estimated time until the source's retention deletes the next record needed, by record timestamps; absent while unknown and where retention is not by time.",
+    labels: PARTITION
+  },
   partitionState: {
     name: 'farlog_partition_state',
     type: 'gauge',
     help: '1 for the state the partition is in, 0 for the others.',
     labels: [...PARTITION, 'state']
+  },
+  verifiedOffset: {
+    name: 'farlog_verified_offset',
+    type: 'gauge',
+    help: 'Source offset below which all records were found equal to their copies; absent where nobody verifies.',
+    labels: PARTITION
+  },
+  verifyDifferences: {
+    name: 'farlog_verify_differences_total',
+    type: 'counter',
+    help: 'Differences between records and their copies that verification in the background has found.',
+    labels: PARTITION
   },
   lossExposureRecords: {
     name: 'farlog_loss_exposure_records',
@@ -76,6 +94,12 @@ export const METRICS = {
     name: 'farlog_loss_exposure_seconds',
     type: 'gauge',
     help: 'How far back the records reach that would be lost if the source were lost now; absent while unknown.',
+    labels: FLOW
+  },
+  backlogEta: {
+    name: 'farlog_backlog_eta_seconds',
+    type: 'gauge',
+    help: 'Until the backlog is copied, at the rate of the last seconds; 0 when there is none, absent while unknown or not becoming less.',
     labels: FLOW
   },
   haltedPartitions: {

@@ -10,6 +10,8 @@ import { labelFlows, STATUS_GAUGES } from './status-gauges.ts'
 export interface Metrics {
   /** Counts what happened to a partition since the last call. */
   countPartition(labels: PartitionLabels, deltas: Partial<PartitionCounts>): void
+  /** Counts differences that verification in the background has found. */
+  countVerifyDifferences(labels: PartitionLabels, differences: number): void
   countFenced(flow: FlowLabels): void
   countRebalance(flow: FlowLabels): void
   /** `kind` is one of those in `schemas/source-event.avsc`. */
@@ -57,6 +59,7 @@ export function createMetrics(registry: Registry, nowMs: () => number = () => pe
 
   return {
     countPartition: (labels, deltas) => partitionCounters.add(labels, deltas),
+    countVerifyDifferences: (labels, differences) => partitionCounters.addVerifyDifferences(labels, differences),
     countFenced: flow => fenced.inc(labelsOf(flow)),
     countRebalance: flow => rebalances.inc(labelsOf(flow)),
     countSourceEvent: (flow, kind) => sourceEvents.inc({ ...labelsOf(flow), kind }),
@@ -92,6 +95,12 @@ function registerPartitionCounters(registry: Registry, counters: PartitionCounte
       return Array.from(counters.series(), ({ labels, counts }) => ({ labels, value: counts[key] }))
     })
   }
+  registerComputedMetric(registry, METRICS.verifyDifferences, () => {
+    refresh()
+    return Array.from(counters.series()).flatMap(({ labels, verifyDifferences: value }) =>
+      value === undefined ? [] : [{ labels, value }]
+    )
+  })
 }
 
 /** A counter that begins at 0 for each flow there is, so that `increase()` sees the first event too. */

@@ -20,6 +20,8 @@ export interface PartitionLabels extends FlowLabels {
 export interface PartitionSeries {
   readonly labels: Readonly<Record<keyof PartitionLabels, string | number>>
   readonly counts: { -readonly [Counter in keyof PartitionCounts]: number }
+  /** `undefined` where nobody verifies: 0 would look like good news. */
+  verifyDifferences: number | undefined
   lastOwnedMs: number
 }
 
@@ -52,13 +54,21 @@ export class PartitionCounters {
     counts.loopedRecords += deltas.loopedRecords ?? 0
   }
 
+  /** Counts differences that verification has found. */
+  addVerifyDifferences(labels: PartitionLabels, differences: number): void {
+    const series = this.#seriesOf(labels)
+    series.verifyDifferences = (series.verifyDifferences ?? 0) + differences
+  }
+
   /** Owned partitions begin at 0, so that `increase()` sees their first count; those let go long since disappear. */
   refresh(): void {
     const nowMs = this.#nowMs()
     this.#refreshedMs = nowMs
     for (const { source, destination, partitions } of this.#status()?.flows ?? []) {
-      for (const { topic, partition } of partitions) {
-        this.#seriesOf({ source, destination, topic, partition }).lastOwnedMs = nowMs
+      for (const { topic, partition, verifiedOffset } of partitions) {
+        const series = this.#seriesOf({ source, destination, topic, partition })
+        series.lastOwnedMs = nowMs
+        if (verifiedOffset !== null) series.verifyDifferences ??= 0
       }
     }
     for (const [key, { lastOwnedMs }] of this.#series) {
@@ -80,6 +90,7 @@ export class PartitionCounters {
     const added: PartitionSeries = {
       labels: { source, destination, topic, partition },
       counts: { records: 0, bytes: 0, gapRecords: 0, duplicateRecords: 0, loopedRecords: 0 },
+      verifyDifferences: undefined,
       lastOwnedMs: nowMs
     }
     this.#series.set(key, added)

@@ -19,9 +19,12 @@ export interface LabelledFlow {
 export const STATUS_GAUGES = {
   lagRecords: flows => ofPartitions(flows, ({ lagRecords }) => lagRecords),
   lagSeconds: flows => ofPartitions(flows, ({ lagSeconds }) => lagSeconds),
+  retentionMargin: flows => ofPartitions(flows, ({ retentionMarginSeconds }) => retentionMarginSeconds),
+  verifiedOffset: flows => ofPartitions(flows, ({ verifiedOffset }) => verifiedOffset),
   partitionState: partitionStates,
   lossExposureRecords: flows => ofFlows(flows, ({ exposure }) => exposure.records),
   lossExposureSeconds: flows => ofFlows(flows, ({ exposure }) => exposure.seconds),
+  backlogEta: flows => ofFlows(flows, ({ etaSeconds }) => etaSeconds),
   haltedPartitions,
   heartbeatAge: flows => ofFlows(flows, ({ heartbeatAgeSeconds }) => heartbeatAgeSeconds),
   checkpointAge: flows => ofGroups(flows, ({ checkpointAgeSeconds }) => checkpointAgeSeconds),

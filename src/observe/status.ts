@@ -21,6 +21,12 @@ export interface PartitionStatus {
   readonly lagRecords: number | null
   /** `null` when the source cannot be asked now; 0 when caught up. */
   readonly lagSeconds: number | null
+  /** Until the source's retention deletes the next record needed, by the timestamps of its records; `null` while unknown, and where it never does. */
+  readonly retentionMarginSeconds: number | null
+  /** Until its backlog is copied, at the rate of the last seconds; 0 when there is none, `null` while it is not known. */
+  readonly etaSeconds: number | null
+  /** Source offset below which all records were found equal to their copies; `null` while nobody has looked. */
+  readonly verifiedOffset: number | null
 }
 
 /** Something that happened to a source partition; `schemas/source-event.avsc` describes the fields. */
@@ -63,6 +69,8 @@ export interface FlowStatus {
   readonly partitions: readonly PartitionStatus[]
   /** What would be lost if the source were lost now; `null` while any partition's lag is unknown. */
   readonly exposure: { readonly records: number | null; readonly seconds: number | null }
+  /** Until the backlog of all partitions that are not halted is copied, as that of a partition. */
+  readonly etaSeconds: number | null
   /** What happened to source partitions lately, the newest first. */
   readonly events: readonly EventStatus[]
   /** Only in the worker that looks after groups and heartbeats for the whole flow; empty in the others. */

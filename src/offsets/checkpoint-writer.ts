@@ -41,8 +41,16 @@ export class CheckpointWriter {
   async write(checkpoints: readonly Checkpoint[], offsetSyncs: readonly OffsetSync[]): Promise<void> {
     if (checkpoints.length + offsetSyncs.length === 0) return
     await this.#makeTopics()
-    await this.#send(this.#topics.offsetSyncs, offsetSyncs.map(encodeOffsetSync))
-    await this.#send(this.#topics.checkpoints, checkpoints.map(encodeCheckpoint))
+    try {
+      await Promise.all([
+        this.#send(this.#topics.offsetSyncs, offsetSyncs.map(encodeOffsetSync)),
+        this.#send(this.#topics.checkpoints, checkpoints.map(encodeCheckpoint))
+      ])
+    } catch (error) {
+      // They may have been deleted meanwhile.
+      this.#areThere = false
+      throw error
+    }
   }
 
   async #makeTopics(): Promise<void> {

@@ -3,7 +3,7 @@
  * the source are translated, exactly, and written down twice: as checkpoints (and offset syncs) in MirrorMaker 2's formats,
  * and as commits of the same group at the destination, where nobody of that group is at work.
  *
- * A pass is short and repeated, so what fails is left for the next one.
+ * A pass is repeated, so what fails is left for the next one: one partition or group that is in trouble holds up no other.
  */
 import type { Cluster } from '../cluster/cluster.ts'
 import { ClusterError } from '../cluster/errors.ts'
@@ -11,6 +11,7 @@ import { type ListedGroup, listGroups, readGroupOffsets } from '../cluster/group
 import type { CommittedOffset } from '../cluster/group-member.ts'
 import { commitGroupOffsets } from '../cluster/group-offsets.ts'
 import { partitionKey, type TopicPartition } from '../cluster/offsets.ts'
+import { RecordsError } from '../records/errors.ts'
 import type { CheckpointWriter } from './checkpoint-writer.ts'
 import type { HomePositions } from './home-positions.ts'
 import type { Checkpoint, OffsetSync } from './mm2-format.ts'
@@ -37,7 +38,7 @@ export interface CheckpointerOptions {
   firstDestinationOffset(partition: TopicPartition, sourceOffset: number): number
   /** Of records that were born at the destination, as they are at the beginning of a pass; `undefined` where none come from there. */
   readHomePositions(signal: AbortSignal): Promise<HomePositions | undefined>
-  /** Hears of a group that could not be looked after in this pass. */
+  /** Hears of a group that could not be looked after in this pass, or not in all of its partitions. */
   leftOut(groupId: string, error: string): void
 }
 
@@ -54,10 +55,12 @@ interface Translated {
   readonly sync: OffsetSync | undefined
 }
 
+/** Read, translated and written together, so that little time passes between the first and the last. */
+const GROUPS_TOGETHER = 20
 /** Positions translated at a time. */
-const TRANSLATED_TOGETHER = 16
-/** A process that was paused in the midst of a pass must not write what was true before. */
-const PASS_MAX_MS = 30_000
+const TRANSLATED_TOGETHER = 64
+/** A process that was paused in between must not write what was true before. */
+const READ_TO_WRITTEN_MAX_MS = 30_000
 /** Only these have offsets that a consumer goes on from; a group that never had members has no type. */
 const PROTOCOL_TYPES = new Set(['consumer', ''])
 
@@ -65,6 +68,8 @@ export class Checkpointer {
   readonly #options: CheckpointerOptions
   /** What was written last of each group and partition that is still there. */
   #written = new Map<string, Checkpoint>()
+  /** The downstream offset that was written last of each partition. */
+  readonly #synced = new Map<string, number>()
   #groups: readonly GroupCheckpoint[] = []
 
   constructor(options: CheckpointerOptions) {
@@ -82,10 +87,29 @@ export class Checkpointer {
    * @throws ClusterError where a cluster does not answer
    */
   async pass(destinationTopicOf: (topic: string) => string | undefined, signal: AbortSignal): Promise<void> {
-    const { source, writer, isSelected, leftOut } = this.#options
-    const deadlineMs = performance.now() + PASS_MAX_MS
-    const groupIds = (await listGroups(source)).filter(isConsumerGroup).map(({ groupId }) => groupId)
-    const offsets = await readGroupOffsets(source, groupIds.filter(isSelected), leftOut)
+    const { source, destination, isSelected, syncsGroups } = this.#options
+    const [groups, groupsThere] = await Promise.all([listGroups(source), syncsGroups ? listGroups(destination) : []])
+    const groupIds = groups.filter(isConsumerGroup).flatMap(({ groupId }) => (isSelected(groupId) ? [groupId] : []))
+    const states = new Map(groupsThere.map(({ groupId, state }) => [groupId, state]))
+    const before = this.#written
+    this.#written = new Map(before)
+    const checkpoints: Checkpoint[] = []
+    for (let from = 0; from < groupIds.length; from += GROUPS_TOGETHER) {
+      const together = groupIds.slice(from, from + GROUPS_TOGETHER)
+      checkpoints.push(...(await this.#lookAfter(together, states, destinationTopicOf, signal)))
+    }
+    this.#conclude(checkpoints, before)
+  }
+
+  async #lookAfter(
+    groupIds: readonly string[],
+    states: ReadonlyMap<string, string>,
+    destinationTopicOf: (topic: string) => string | undefined,
+    signal: AbortSignal
+  ): Promise<Checkpoint[]> {
+    const { source, writer, leftOut } = this.#options
+    const deadlineMs = performance.now() + READ_TO_WRITTEN_MAX_MS
+    const offsets = await readGroupOffsets(source, groupIds, leftOut)
     const positions = offsets.flatMap(({ groupId, committed }) =>
       committed.flatMap(position => {
         const topic = destinationTopicOf(position.topic)
@@ -93,64 +117,103 @@ export class Checkpointer {
         return copy === undefined ? [] : [{ group: groupId, source: position, copy }]
       })
     )
+    // After the positions: what has come from there since, they have before them.
     const home = await this.#options.readHomePositions(signal)
-    const translated = await this.#translateAll(positions, home, signal)
+    const translated = await this.#translateAll(positions, home, deadlineMs, signal)
     const checkpoints = translated.map(({ checkpoint }) => checkpoint)
-    const changed = translated.filter(({ checkpoint }) => !isSame(this.#written.get(keyOf(checkpoint)), checkpoint))
+    const changed = checkpoints.filter(checkpoint => !isSame(this.#written.get(keyOf(checkpoint)), checkpoint))
     assertFresh(deadlineMs)
-    await writer.write(
-      changed.map(({ checkpoint }) => checkpoint),
-      changed.flatMap(({ sync }) => sync ?? [])
-    )
-    if (this.#options.syncsGroups) await this.#bringAlong(checkpoints, deadlineMs, signal)
-    this.#conclude(checkpoints)
+    const syncs = this.#newSyncs(translated.flatMap(({ sync }) => sync ?? []))
+    await writer.write(changed, syncs)
+    for (const checkpoint of changed) this.#written.set(keyOf(checkpoint), checkpoint)
+    for (const sync of syncs) this.#synced.set(partitionKey(sync), sync.downstreamOffset)
+    if (this.#options.syncsGroups) await this.#bringAlong(checkpoints, states, deadlineMs, signal)
+    return checkpoints
   }
 
   async #translateAll(
     positions: readonly Position[],
     home: HomePositions | undefined,
+    deadlineMs: number,
     signal: AbortSignal
   ): Promise<Translated[]> {
     const translated: Translated[] = []
     for (let from = 0; from < positions.length; from += TRANSLATED_TOGETHER) {
+      assertFresh(deadlineMs)
       const together = positions.slice(from, from + TRANSLATED_TOGETHER)
-      const found = await Promise.all(together.map(position => this.#translate(position, home, signal)))
+      const found = await Promise.all(together.map(position => this.#tryToTranslate(position, home, signal)))
       translated.push(...found.filter(each => each !== undefined))
     }
     return translated
   }
 
-  /** `undefined` where nothing is there yet: a reader that finds no offset begins where its own configuration says. */
+  /** A partition without a leader, or with a damaged batch, is nothing to the others. */
+  async #tryToTranslate(
+    position: Position,
+    home: HomePositions | undefined,
+    signal: AbortSignal
+  ): Promise<Translated | undefined> {
+    const { destination, leftOut } = this.#options
+    try {
+      return await this.#translate(position, home, signal)
+    } catch (error) {
+      if (!(error instanceof ClusterError || error instanceof RecordsError)) throw error
+      leftOut(position.group, error.message)
+      await destination.refreshTogether(position.copy.topic)
+      return undefined
+    }
+  }
+
+  /** `undefined` where it can't be told: a reader that finds no offset begins where its own configuration says. */
   async #translate(
     { group, source, copy }: Position,
     home: HomePositions | undefined,
     signal: AbortSignal
   ): Promise<Translated | undefined> {
     const { topic, partition, offset: upstreamOffset, metadata } = source
-    const { translator, firstDestinationOffset } = this.#options
+    const { translator, firstDestinationOffset, leftOut } = this.#options
     const pair = {
       ...{ topic, partition, destinationTopic: copy.topic },
       firstDestinationOffset: firstDestinationOffset({ topic, partition }, upstreamOffset)
     }
     const [found, homeOffset] = await Promise.all([
-      translator.placeForReader(pair, upstreamOffset, signal),
+      translator.translate(pair, upstreamOffset, signal),
       home === undefined ? Number.POSITIVE_INFINITY : home.lowest({ topic, partition }, upstreamOffset, signal)
     ])
     if (homeOffset === undefined) return undefined
-    const downstreamOffset = Math.min(found?.destinationOffset ?? Number.POSITIVE_INFINITY, homeOffset)
-    if (!Number.isFinite(downstreamOffset)) return undefined
+    // Where records are known to be at home there, the first that the reader has not read yet is known too.
+    if (found.isBehindOthers && !Number.isFinite(homeOffset)) {
+      leftOut(group, `${copy.topic}-${partition} begins with records that do not say where they come from`)
+      return undefined
+    }
+    const downstreamOffset = Math.min(found.destinationOffset, homeOffset)
     const checkpoint = { group, ...copy, upstreamOffset, downstreamOffset, metadata }
-    if (found === undefined) return { checkpoint, sync: undefined }
+    if (found.sourceOffset === undefined) return { checkpoint, sync: undefined }
     // At the end no copy stands at the offset itself; the newest one, right before it, does.
     const copyOffset = found.kind === 'copy' ? found.destinationOffset : found.destinationOffset - 1
     const sync = { topic, partition, upstreamOffset: found.sourceOffset, downstreamOffset: copyOffset }
     return { checkpoint, sync }
   }
 
+  /** The furthest of each partition, where it has moved: to MirrorMaker 2 a sync that goes back makes all before it void. */
+  #newSyncs(syncs: readonly OffsetSync[]): OffsetSync[] {
+    const furthest = new Map<string, OffsetSync>()
+    for (const sync of syncs) {
+      const key = partitionKey(sync)
+      const before = furthest.get(key)?.downstreamOffset ?? this.#synced.get(key) ?? -1
+      if (sync.downstreamOffset > before) furthest.set(key, sync)
+    }
+    return [...furthest.values()]
+  }
+
   /** Commits for groups that nobody of is at work at the destination, and only forwards. */
-  async #bringAlong(checkpoints: readonly Checkpoint[], deadlineMs: number, signal: AbortSignal): Promise<void> {
+  async #bringAlong(
+    checkpoints: readonly Checkpoint[],
+    states: ReadonlyMap<string, string>,
+    deadlineMs: number,
+    signal: AbortSignal
+  ): Promise<void> {
     const { destination, leftOut } = this.#options
-    const states = new Map((await listGroups(destination)).map(({ groupId, state }) => [groupId, state]))
     const byGroup = Map.groupBy(checkpoints, ({ group }) => group)
     const idle = [...byGroup.keys()].filter(group => isIdle(states.get(group)))
     for (const { groupId, committed } of await readGroupOffsets(destination, idle, leftOut)) {
@@ -172,8 +235,8 @@ export class Checkpointer {
     }
   }
 
-  #conclude(checkpoints: readonly Checkpoint[]): void {
-    const before = this.#written
+  /** @param before what had been written before this pass */
+  #conclude(checkpoints: readonly Checkpoint[], before: ReadonlyMap<string, Checkpoint>): void {
     this.#written = new Map(checkpoints.map(checkpoint => [keyOf(checkpoint), checkpoint]))
     const checkpointedAtMs = performance.now()
     this.#groups = [...Map.groupBy(checkpoints, ({ group }) => group)].map(([group, own]) => {
@@ -209,8 +272,12 @@ function isSame(a: Checkpoint | undefined, b: Checkpoint): boolean {
   )
 }
 
-/** @throws ClusterError where the pass takes too long */
+/** @throws ClusterError where it took too long to come here */
 function assertFresh(deadlineMs: number): void {
   if (performance.now() <= deadlineMs) return
-  throw new ClusterError('TIMED_OUT', `what was read of the groups is older than ${PASS_MAX_MS / 1000} s`, true)
+  throw new ClusterError(
+    'TIMED_OUT',
+    `what was read of the groups is older than ${READ_TO_WRITTEN_MAX_MS / 1000} s`,
+    true
+  )
 }

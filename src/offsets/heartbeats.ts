@@ -42,7 +42,13 @@ export class HeartbeatEmitter {
       this.#isThere = true
     }
     const { key, value } = encodeHeartbeat({ ...this.#route, timestampMs })
-    await this.#producer.send(HEARTBEATS_TOPIC, PARTITION, key, value)
+    try {
+      await this.#producer.send(HEARTBEATS_TOPIC, PARTITION, key, value)
+    } catch (error) {
+      // It may have been deleted meanwhile.
+      this.#isThere = false
+      throw error
+    }
   }
 }
 

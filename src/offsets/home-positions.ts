@@ -16,7 +16,7 @@ import { PartitionLog } from './partition-log.ts'
 import { ReadStretches } from './read-stretches.ts'
 
 /** How far the reverse flow is with a partition. */
-export interface ReverseProgress {
+export interface ReverseProgress extends TopicPartition {
   /** Offset at **this** flow's destination of the next record that is to come from there; infinite where none is left. */
   readonly nextOffset: number
   /** Offset at this flow's source of the newest record that came; `undefined` where none is known. */
@@ -30,34 +30,42 @@ export class HomePositions {
   readonly #source: Cluster
   readonly #originOf: (topic: string, partition: number) => OriginReader
   readonly #progress: ReadonlyMap<string, ReverseProgress>
+  /** Topics that the reverse flow mirrors. */
+  readonly #topics: ReadonlySet<string>
   readonly #readOffsetsMax: number
 
   /**
    * @param originOf tells records at the source that came from the destination's partition, with their offset there
-   * @param progress of the reverse flow, by partition
+   * @param progress of the reverse flow
    * @param readOffsetsMax in one look: beyond it there is no answer
    */
   constructor(
     source: Cluster,
     originOf: (topic: string, partition: number) => OriginReader,
-    progress: ReadonlyMap<string, ReverseProgress>,
+    progress: readonly ReverseProgress[],
     readOffsetsMax = READ_OFFSETS_MAX
   ) {
     this.#source = source
     this.#originOf = originOf
-    this.#progress = progress
+    this.#progress = new Map(progress.map(each => [partitionKey(each), each]))
+    this.#topics = new Set(progress.map(({ topic }) => topic))
     this.#readOffsetsMax = readOffsetsMax
+  }
+
+  /** Whether the reverse flow's progress with the partition is known. */
+  knows(partition: TopicPartition): boolean {
+    return this.#progress.has(partitionKey(partition))
   }
 
   /**
    * The lowest offset at the destination where something stands that was born there and that a reader at this source offset
    * has not read; infinite where no record comes from there.
-   * @returns `undefined` where it takes too much reading to tell
+   * @returns `undefined` where it can't be told: it takes too much reading, or the reverse flow has only just come to the partition
    * @throws ClusterError, RecordsError
    */
   async lowest(partition: TopicPartition, sourceOffset: number, signal: AbortSignal): Promise<number | undefined> {
     const progress = this.#progress.get(partitionKey(partition))
-    if (progress === undefined) return Number.POSITIVE_INFINITY
+    if (progress === undefined) return this.#topics.has(partition.topic) ? undefined : Number.POSITIVE_INFINITY
     const end = (progress.newestCopyOffset ?? -1) + 1
     if (sourceOffset >= end) return progress.nextOffset
     const origin = this.#originOf(partition.topic, partition.partition)

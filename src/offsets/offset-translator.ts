@@ -38,11 +38,18 @@ export interface Translation {
   readonly destinationOffset: number
   /**
    * `copy`: at this offset stands the first copy at or after the source offset. `end`: all copies there are lie before
-   * it; it is one behind the newest copy. Whether all below the source offset has been mirrored `end` does not say.
+   * it; it is one behind the newest copy, or, where there is none yet, where the partition ends: the first one will stand
+   * there or behind it. Whether all below the source offset has been mirrored `end` does not say.
    */
   readonly kind: 'copy' | 'end'
-  /** Source offset of that copy (`copy`), or of the newest one (`end`). */
-  readonly sourceOffset: number
+  /** Source offset of that copy (`copy`), or of the newest one (`end`); `undefined` where there is none yet. */
+  readonly sourceOffset: number | undefined
+  /**
+   * Before it stands no copy, but there are records that do not say where they come from. Under the identity policy
+   * they may belong to the destination. They may also be copies that something else made, as MirrorMaker 2 before it
+   * was replaced; then the reader's place is somewhere among them, and here he would miss those that he has not read.
+   */
+  readonly isBehindOthers: boolean
 }
 
 /** What is remembered of one partition, and of all of them, in runs and stretches; some hundred bytes each. */
@@ -73,11 +80,8 @@ export class OffsetTranslator {
     this.#originOf = originOf
   }
 
-  /**
-   * @returns `undefined` where the destination holds no copy of this partition at all (from `firstDestinationOffset` on)
-   * @throws ClusterError; RecordsError where a batch at the destination is damaged
-   */
-  async translate(copy: CopiedPartition, sourceOffset: number, signal: AbortSignal): Promise<Translation | undefined> {
+  /** @throws ClusterError; RecordsError where a batch at the destination is damaged */
+  async translate(copy: CopiedPartition, sourceOffset: number, signal: AbortSignal): Promise<Translation> {
     for (let searches = 1; ; searches++) {
       try {
         return await this.#translate(copy, sourceOffset, signal)
@@ -88,53 +92,29 @@ export class OffsetTranslator {
     }
   }
 
-  /**
-   * As `translate`, but `undefined` also where the place is the first copy there is and records of others stand before it. They may be
-   * copies that somebody else made, as before a take-over from MirrorMaker 2, and a reader who had not read so far would miss
-   * them there: nobody can tell his place.
-   * @throws as `translate`
-   */
-  async placeForReader(
-    copy: CopiedPartition,
-    sourceOffset: number,
-    signal: AbortSignal
-  ): Promise<Translation | undefined> {
-    const place = await this.translate(copy, sourceOffset, signal)
-    if (place?.kind !== 'copy' || place.sourceOffset === sourceOffset) return place
-    return (await this.#isFirstBehindOthers(copy, place.destinationOffset, signal)) ? undefined : place
-  }
-
-  async #isFirstBehindOthers(copy: CopiedPartition, offset: number, signal: AbortSignal): Promise<boolean> {
-    const { topic, partition, destinationTopic } = copy
-    const destination = { topic: destinationTopic, partition }
-    const logStart = await listOffset(this.#destination, destination, EARLIEST, 'read_uncommitted')
-    const read = this.#recall(keyOf(copy), destination, logStart, Number.POSITIVE_INFINITY)
-    const log = new PartitionLog(this.#destination, destination, this.#originOf(topic, partition), read, signal)
-    const { before } = await searchLog(log, Number.POSITIVE_INFINITY, logStart, offset)
-    return before === undefined && (await log.holdsRecords(logStart, offset))
-  }
-
   async #translate(
     { topic, partition, destinationTopic, firstDestinationOffset = 0 }: CopiedPartition,
     sourceOffset: number,
     signal: AbortSignal
-  ): Promise<Translation | undefined> {
+  ): Promise<Translation> {
     const destination = { topic: destinationTopic, partition }
     const [logStart, logEnd] = await Promise.all([
       listOffset(this.#destination, destination, EARLIEST, 'read_uncommitted'),
       listOffset(this.#destination, destination, LATEST, 'read_uncommitted')
     ])
-    const key = keyOf({ topic, partition, destinationTopic })
+    // Two sources may write to one topic, under the identity policy.
+    const key = `${partitionKey({ topic, partition })}/${destinationTopic}`
     const read = this.#recall(key, destination, logStart, logEnd)
     const log = new PartitionLog(this.#destination, destination, this.#originOf(topic, partition), read, signal)
     try {
       // What ends before that was made anew since, and all in it counts.
-      const start = firstDestinationOffset > logEnd ? logStart : Math.max(firstDestinationOffset, logStart)
+      let start = firstDestinationOffset > logEnd ? logStart : Math.max(firstDestinationOffset, logStart)
       let found = await searchLog(log, sourceOffset, start, logEnd)
       if (start > logStart && (await isWithoutStep(log, found, logStart, start))) {
-        found = await searchLog(log, sourceOffset, logStart, logEnd)
+        start = logStart
+        found = await searchLog(log, sourceOffset, start, logEnd)
       }
-      return translationOf(found)
+      return translationOf(found, log, start, logEnd)
     } finally {
       this.#remember(key, read)
     }
@@ -165,11 +145,6 @@ export class OffsetTranslator {
     this.#size -= this.#remembered.get(key)?.size ?? 0
     this.#remembered.delete(key)
   }
-}
-
-/** Two sources may write to one topic, under the identity policy. */
-function keyOf(copy: CopiedPartition): string {
-  return `${partitionKey(copy)}/${copy.destinationTopic}`
 }
 
 async function searchLog(
@@ -240,10 +215,17 @@ async function isWithoutStep(
   return below.before !== undefined && below.before.sourceOffset < (found.at?.sourceOffset ?? found.sourceOffset)
 }
 
-function translationOf({ at, before }: TranslationSearch): Translation | undefined {
+function translationOf(
+  { at, before, isExact }: TranslationSearch,
+  log: PartitionLog,
+  start: number,
+  end: number
+): Translation {
+  // With no copy before it all from the start up to the place has been read.
+  const isBehindOthers = before === undefined && !isExact && log.hasOthers(start, at?.destinationOffset ?? end)
   if (at !== undefined) {
-    return { destinationOffset: at.destinationOffset, kind: 'copy', sourceOffset: at.sourceOffset }
+    return { destinationOffset: at.destinationOffset, kind: 'copy', sourceOffset: at.sourceOffset, isBehindOthers }
   }
-  if (before === undefined) return undefined
-  return { destinationOffset: before.destinationOffset + 1, kind: 'end', sourceOffset: before.sourceOffset }
+  const destinationOffset = before === undefined ? end : before.destinationOffset + 1
+  return { destinationOffset, kind: 'end', sourceOffset: before?.sourceOffset, isBehindOthers }
 }

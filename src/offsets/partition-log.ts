@@ -6,7 +6,7 @@ import { batchesIn } from '../records/batch.ts'
 import type { OriginReader } from '../records/origin-reader.ts'
 import { RecordCursor } from '../records/record-cursor.ts'
 import type { ReadStretches } from './read-stretches.ts'
-import { RunList, Stretch } from './stretch.ts'
+import { type OffsetSpan, RunList, Stretch } from './stretch.ts'
 
 /** One batch or a few: the first copy mostly stands in what comes first. */
 const PROBE_BYTES = 16 * 1024
@@ -58,26 +58,9 @@ export class PartitionLog {
     }
   }
 
-  /** Whether any record stands in a range, be it whose it will. */
-  async holdsRecords(start: number, end: number): Promise<boolean> {
-    for (let position = start; position < end; ) {
-      this.#signal.throwIfAborted()
-      const fetched = await fetchBatches(this.#destination, this.#partition, position, {
-        ...{ purpose: PURPOSE, maxBytes: PROBE_BYTES, doing: 'translating offsets of' }
-      })
-      try {
-        let next = end
-        for (const batch of batchesIn(fetched.records)) {
-          if (batch.baseOffset >= end) return false
-          if (batch.lastOffset >= position && !batch.isControl && batch.recordCount > 0) return true
-          next = batch.lastOffset + 1
-        }
-        position = next
-      } finally {
-        fetched.release()
-      }
-    }
-    return false
+  /** Whether anybody else's records stand in a range that has been read. */
+  hasOthers(start: number, end: number): boolean {
+    return start < end && this.#read.around(start)?.within(start, end).others !== undefined
   }
 
   async #fetch(position: number, end: number, maxBytes: number): Promise<void> {
@@ -106,6 +89,7 @@ export class PartitionLog {
 /** The copies in a Fetch answer; `undefined` where it holds no whole batch. @throws RecordsError */
 function stretchOf(records: Buffer, origin: OriginReader, position: number): Stretch | undefined {
   const runs = new RunList()
+  let others: OffsetSpan | undefined
   let start = position
   let end = -1
   for (const batch of batchesIn(records)) {
@@ -119,11 +103,11 @@ function stretchOf(records: Buffer, origin: OriginReader, position: number): Str
     const isFenced = batch.producerEpoch > 0
     const record = new RecordCursor(batch)
     while (record.next()) {
-      if (record.headerCount === 0) continue
-      const { bytes, headersStart, headersEnd, headerCount } = record
-      const sourceOffset = origin.sourceOffset(bytes, headersStart, headersEnd, headerCount)
-      if (sourceOffset >= 0) runs.add({ sourceOffset, destinationOffset: record.offset, count: 1, isFenced })
+      const { bytes, headersStart, headersEnd, headerCount, offset } = record
+      const sourceOffset = headerCount > 0 ? origin.sourceOffset(bytes, headersStart, headersEnd, headerCount) : -1
+      if (sourceOffset >= 0) runs.add({ sourceOffset, destinationOffset: offset, count: 1, isFenced })
+      else others = { first: others?.first ?? offset, last: offset }
     }
   }
-  return end < 0 ? undefined : new Stretch(start, end, runs.runs)
+  return end < 0 ? undefined : new Stretch(start, end, runs.runs, others)
 }

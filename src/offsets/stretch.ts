@@ -21,6 +21,12 @@ export interface Run extends Copy {
   readonly count: number
 }
 
+/** The first and the last offset at which something stands. */
+export interface OffsetSpan {
+  readonly first: number
+  readonly last: number
+}
+
 /** A range of destination offsets, read from one end to the other: it holds the copies of its runs and no others. */
 export class Stretch {
   readonly start: number
@@ -28,11 +34,14 @@ export class Stretch {
   readonly end: number
   /** In the order of their destination offsets. */
   readonly runs: readonly Run[]
+  /** Records that do not say that they are copies of the partition; copies may stand between them. */
+  readonly others: OffsetSpan | undefined
 
-  constructor(start: number, end: number, runs: readonly Run[]) {
+  constructor(start: number, end: number, runs: readonly Run[], others?: OffsetSpan) {
     this.start = start
     this.end = end
     this.runs = runs
+    this.others = others
   }
 
   /** The first copy at or after a source offset, and the copy before that. */
@@ -60,7 +69,7 @@ export class Stretch {
       const count = Math.min(end - run.destinationOffset, run.count) - from
       return count > 0 ? [{ ...copyIn(run, from), count }] : []
     })
-    return new Stretch(Math.max(start, this.start), Math.min(end, this.end), runs)
+    return new Stretch(Math.max(start, this.start), Math.min(end, this.end), runs, this.#othersWithin(start, end))
   }
 
   /** Together with one that begins where this one ends. */
@@ -68,8 +77,21 @@ export class Stretch {
     const runs = new RunList([...this.runs])
     const [first, ...others] = next.runs
     if (first !== undefined) runs.add(first)
-    return new Stretch(this.start, next.end, [...runs.runs, ...others])
+    return new Stretch(this.start, next.end, [...runs.runs, ...others], spanOf(this.others, next.others))
   }
+
+  /** Where a part is cut off in the midst of them, what is left is taken to begin, or to end, right there. */
+  #othersWithin(start: number, end: number): OffsetSpan | undefined {
+    if (this.others === undefined) return undefined
+    const span = { first: Math.max(start, this.others.first), last: Math.min(end - 1, this.others.last) }
+    return span.first <= span.last ? span : undefined
+  }
+}
+
+/** Both of them together, the lower one first. */
+function spanOf(lower: OffsetSpan | undefined, upper: OffsetSpan | undefined): OffsetSpan | undefined {
+  if (lower === undefined || upper === undefined) return lower ?? upper
+  return { first: lower.first, last: upper.last }
 }
 
 /** Runs that grow at their end. */

@@ -197,6 +197,11 @@ export function lastBatchIn(bytes: Buffer): BatchView | undefined {
   }
 }
 
+/** How long the first batch is, also where the bytes end before it does; 0 where they don't say. */
+export function firstBatchBytes(bytes: Buffer): number {
+  return bytes.length < LOG_OVERHEAD_BYTES ? 0 : LOG_OVERHEAD_BYTES + bytes.readInt32BE(OFFSET_BATCH_LENGTH)
+}
+
 /** Where the batch that starts here ends; `undefined` where the bytes end first. */
 function batchEnd(words: DataView, start: number): number | undefined {
   // Up to and with the magic, which is in the same place in every format and decides how much there must be.

@@ -7,7 +7,8 @@
  *                                                 └──▶ response n is rewritten while the broker works on n+1
  *
  * The naive loop (fetch, rewrite, fetch) leaves the broker idle while we work and us idle while the broker does.
- * A partition whose buffer is full leaves the request and comes back when there is room, so it stops only itself.
+ * A partition whose buffer is full leaves the request and comes back when there is room, so it stops only itself; and so does
+ * one whose next records are not due yet, because the copy is kept behind.
  *
  * With thousands of partitions, nothing here looks at all of them for a request: only at those that were touched.
  */
@@ -15,6 +16,8 @@ import type { Cluster } from '../cluster/cluster.ts'
 import { ClusterError, errorName } from '../cluster/errors.ts'
 import { type FetchedPartition, type FetchResponse, fetch } from '../cluster/fetch.ts'
 import { Backoff, pause } from '../cluster/retry.ts'
+import { BudgetedAnswers } from './budgeted-answers.ts'
+import type { ByteBudget } from './byte-budget.ts'
 import { FetchSession } from './fetch-session.ts'
 import { Wakeup } from './wakeup.ts'
 
@@ -32,8 +35,17 @@ export interface FetchTarget {
   readonly bufferedBytes: number
   /** False once its owner let go of it: nothing is handed to it any more. */
   readonly isOpen: boolean
-  /** News of the partition; must move `fetchOffset` behind the whole batches in it, and do nothing that takes long. */
-  received(fetched: FetchedPartition): void
+  /** When what comes next is due, by `performance.now()`; 0: it is, or has to be read to be known. */
+  readonly dueAtMs: number
+  /** The most to ask for, where that is less than a loop would. */
+  readonly fetchBytesMax: number
+  /** It copies what is old, others what is new: kept by the reader. */
+  isBacklog: boolean
+  /**
+   * News of the partition; must move `fetchOffset` behind the whole batches in it that are due, and do nothing that takes long.
+   * @returns what of it is to be processed: the same, or with fewer records
+   */
+  received(fetched: FetchedPartition): FetchedPartition
   /** Handles the records of what was `received`; they are gone after it returns. */
   process(fetched: FetchedPartition): void
   /** The broker answered for this partition with an error that a new leader would not mend. */
@@ -43,14 +55,25 @@ export interface FetchTarget {
 export interface SourceReaderOptions {
   readonly cluster: Cluster
   readonly signal: AbortSignal
-  /** Whether the flow as a whole has room for another response. */
-  hasRoom(): boolean
+  /**
+   * Whether the flow as a whole has room for another response.
+   * @param areBoth whether there are partitions with new traffic as well as with backlog
+   */
+  hasRoom(isBacklog: boolean, areBoth: boolean): boolean
+  /** What may be fetched in a second; `undefined`: no limit. */
+  readonly budget?: ByteBudget | undefined
+  /** New traffic goes before backlog: each kind has fetch loops of its own. */
+  readonly isOrdered?: boolean
   retrying(error: string): void
 }
 
 const FETCH_MAX_WAIT_MS = 500
 /** While a partition waits for room, quiet ones must not keep the request open: it has to come back in soon. */
 const FETCH_MAX_WAIT_CROWDED_MS = 10
+/** Partitions that become due are waited for this precisely, so that many of them do not make many short requests. */
+const DUE_STEP_MS = 50
+/** New traffic that has not come near its end for so long is backlog. */
+const BACKLOG_AFTER_MS = 5_000
 const FAR_ROUND_TRIP_MS = 40
 const MIB = 1024 * 1024
 /**
@@ -89,6 +112,8 @@ interface Reading {
   readonly key: string
   readonly target: FetchTarget
   readonly leaderEpoch: number
+  /** Since when it has not come near its end. */
+  behindSinceMs: number | undefined
 }
 
 /** What an answer holds of a target. */
@@ -100,21 +125,35 @@ interface Received {
 interface LoopListener {
   /** The loop has let go of it: somebody else may lead it. */
   leaderless(target: FetchTarget): void
+  /** It has caught up, or fallen behind. Called while no answer is being processed. */
+  turned(target: FetchTarget, leaderEpoch: number): void
+  /** Whether there are partitions with new traffic as well as with backlog. */
+  areBoth(): boolean
   /** The round trips are long. Called while no answer is being processed: the loop's targets may be taken from it. */
   isFar(): void
 }
 
 /** It ends when it has no partitions left and begins again with the next one. */
 export class FetchLoop {
+  /** It reads what is old. */
+  readonly isBacklog: boolean
   readonly #nodeId: number
   readonly #purpose: string
   readonly #options: SourceReaderOptions
+  /** `undefined`: without a budget. */
+  readonly #budgeted: BudgetedAnswers | undefined
   readonly #listener: LoopListener
   readonly #readings = new Map<string, Reading>()
   /** Those whose position or room may have changed since the last request. */
   readonly #touched = new Set<Reading>()
   /** Those that wait for room. */
   readonly #crowded = new Set<Reading>()
+  /** Those whose next records are not due yet, and when they are. */
+  readonly #early = new Map<Reading, number>()
+  /** The earliest of them; may be too early, never too late. */
+  #nextDueAtMs = Number.POSITIVE_INFINITY
+  /** Those that have caught up or fallen behind with the last answer. */
+  readonly #turned = new Set<Reading>()
   readonly #session = new FetchSession()
   readonly #wakeup = new Wakeup()
   readonly #backoff = new Backoff(50, 5_000)
@@ -125,10 +164,13 @@ export class FetchLoop {
   #mustFindLeaders = false
   answeredAtMs: number | undefined
 
-  constructor(nodeId: number, index: number, options: SourceReaderOptions, listener: LoopListener) {
+  /** @param name tells it from other loops at the same broker */
+  constructor(nodeId: number, name: string, isBacklog: boolean, options: SourceReaderOptions, listener: LoopListener) {
     this.#nodeId = nodeId
-    this.#purpose = `fetch-${index}`
+    this.#purpose = name
+    this.isBacklog = isBacklog
     this.#options = options
+    this.#budgeted = options.budget === undefined ? undefined : new BudgetedAnswers(options.budget, isBacklog)
     this.#listener = listener
     options.signal.addEventListener('abort', () => this.#wakeup.wake(), { once: true })
   }
@@ -138,7 +180,7 @@ export class FetchLoop {
   }
 
   add(target: FetchTarget, leaderEpoch: number): void {
-    const reading = { key: keyOf(target), target, leaderEpoch }
+    const reading = { key: keyOf(target), target, leaderEpoch, behindSinceMs: undefined }
     this.#drop(reading.key)
     this.#readings.set(reading.key, reading)
     this.#touched.add(reading)
@@ -185,11 +227,14 @@ export class FetchLoop {
     this.#readings.delete(key)
     this.#touched.delete(reading)
     this.#crowded.delete(reading)
+    this.#early.delete(reading)
+    this.#turned.delete(reading)
     this.#session.leave(key)
   }
 
   async #run(): Promise<void> {
     this.#isRunning = true
+    this.#budgeted?.begin()
     try {
       let request = this.#request()
       while (this.#isWanted) {
@@ -203,6 +248,8 @@ export class FetchLoop {
         request = this.#request()
         await this.#process(fetched)
         response.release()
+        for (const { target, leaderEpoch } of [...this.#turned]) this.#listener.turned(target, leaderEpoch)
+        this.#turned.clear()
         if (this.#window.roundTripMsMin >= FAR_ROUND_TRIP_MS) this.#listener.isFar()
       }
       // Nobody wants what is still under way, but its memory has to come back, and its session must not be mixed up
@@ -212,6 +259,7 @@ export class FetchLoop {
     } finally {
       this.#isRunning = false
       this.#isAsking = false
+      this.#budgeted?.end()
       this.#session.reset()
     }
     if (this.#isWanted) void this.#run()
@@ -224,12 +272,24 @@ export class FetchLoop {
   /** One answer, or `undefined` where there was none: the loop looks again at what is wanted. Never throws. */
   async #request(): Promise<FetchResponse | undefined> {
     while (this.#isWanted) {
+      this.#touchDue()
       this.#lookAtTouched()
-      if (this.#session.size > 0 && this.#options.hasRoom()) return this.#fetch()
-      this.#isAsking = false
-      await this.#wakeup.wait()
+      const isWanted = this.#session.size > 0 && this.#options.hasRoom(this.isBacklog, this.#listener.areBoth())
+      const waitMs = isWanted ? (this.#budgeted?.waitMs ?? 0) : this.#untilDueMs
+      if (isWanted && waitMs === 0) return this.#fetch()
+      // While it is only paid for what came last, the last answer still speaks for all.
+      if (!isWanted) this.#isAsking = false
+      await this.#wakeup.wait(waitMs)
     }
     return undefined
+  }
+
+  get #untilDueMs(): number {
+    return Math.max(this.#nextDueAtMs - performance.now(), DUE_STEP_MS)
+  }
+
+  get #maxWaitMs(): number {
+    return this.#crowded.size > 0 ? FETCH_MAX_WAIT_CROWDED_MS : Math.min(this.#untilDueMs, FETCH_MAX_WAIT_MS)
   }
 
   async #fetch(): Promise<FetchResponse | undefined> {
@@ -237,13 +297,15 @@ export class FetchLoop {
     try {
       const connection = await this.#options.cluster.batchBroker(this.#nodeId, this.#purpose)
       this.#setWindow(connection.roundTripMs)
+      const maxBytes = Math.min(this.#window.answerBytesMax, this.#budgeted?.bytesMax ?? Number.POSITIVE_INFINITY)
       const response = await fetch(connection, {
-        maxWaitMs: this.#crowded.size > 0 ? FETCH_MAX_WAIT_CROWDED_MS : FETCH_MAX_WAIT_MS,
+        maxWaitMs: Math.ceil(this.#maxWaitMs),
         minBytes: 1,
-        maxBytes: this.#window.answerBytesMax,
+        maxBytes,
         readCommitted: true,
         ...this.#session.next()
       })
+      this.#budgeted?.received(response, maxBytes)
       if (response.errorCode !== 0) {
         response.release()
         throw new ClusterError(errorName(response.errorCode), 'fetch refused', true)
@@ -280,6 +342,22 @@ export class FetchLoop {
     }
   }
 
+  /** Those whose time has come. */
+  #touchDue(): void {
+    if (this.#early.size === 0) return
+    const nowMs = performance.now()
+    if (nowMs < this.#nextDueAtMs) return
+    this.#nextDueAtMs = Number.POSITIVE_INFINITY
+    for (const [reading, dueAtMs] of this.#early) {
+      if (dueAtMs > nowMs) {
+        this.#nextDueAtMs = Math.min(this.#nextDueAtMs, dueAtMs)
+        continue
+      }
+      this.#early.delete(reading)
+      this.#touched.add(reading)
+    }
+  }
+
   /** Brings what is asked for up to date with what was touched. */
   #lookAtTouched(): void {
     for (const reading of this.#touched) {
@@ -290,16 +368,32 @@ export class FetchLoop {
         continue
       }
       this.#crowded.delete(reading)
+      if (this.#isEarly(reading)) {
+        this.#session.leave(key)
+        continue
+      }
       this.#session.want(key, {
         topicId: target.topicId,
         partition: target.partition,
         leaderEpoch,
         fetchOffset: target.fetchOffset,
         lastFetchedEpoch: target.lastFetchedEpoch,
-        maxBytes: this.#window.partitionBytesMax
+        maxBytes: Math.min(this.#window.partitionBytesMax, target.fetchBytesMax)
       })
     }
     this.#touched.clear()
+  }
+
+  /** Whether its next records are not due yet: then it waits for them. */
+  #isEarly(reading: Reading): boolean {
+    const { dueAtMs } = reading.target
+    if (dueAtMs === 0 || dueAtMs <= performance.now()) {
+      this.#early.delete(reading)
+      return false
+    }
+    this.#early.set(reading, dueAtMs)
+    this.#nextDueAtMs = Math.min(this.#nextDueAtMs, dueAtMs)
+    return true
   }
 
   #setWindow(roundTripMs: number): void {
@@ -324,11 +418,30 @@ export class FetchLoop {
         this.#refuse(reading, errorName(fetched.errorCode))
         continue
       }
-      target.received(fetched)
+      const { fetchOffset } = target
+      const taken = target.received(fetched)
+      if (!target.isOpen) continue
       this.#touched.add(reading)
-      if (fetched.records.length > 0) withRecords.push({ reading, fetched })
+      this.#classify(reading, target.fetchOffset - fetchOffset, fetched.lastStableOffset - target.fetchOffset)
+      if (taken.records.length > 0) withRecords.push({ reading, fetched: taken })
     }
     return withRecords
+  }
+
+  /**
+   * Near its end, with nothing left but what is not due yet or no more than another answer may bring, a partition copies new
+   * traffic. It begins as backlog, and becomes it again when it has not come near its end for a while.
+   */
+  #classify(reading: Reading, takenRecords: number, leftRecords: number): void {
+    const { target } = reading
+    const isNearEnd = leftRecords <= takenRecords || target.dueAtMs > performance.now()
+    if (isNearEnd) reading.behindSinceMs = undefined
+    else reading.behindSinceMs ??= performance.now()
+    const isTurned = target.isBacklog
+      ? isNearEnd
+      : !isNearEnd && performance.now() - reading.behindSinceMs! >= BACKLOG_AFTER_MS
+    if (isTurned) this.#turned.add(reading)
+    else this.#turned.delete(reading)
   }
 
   #refuse({ key, target }: Reading, error: string): void {

@@ -5,6 +5,9 @@
  * is here. So across a long way it is the bytes of a round trip that bound the rate. The longer the round trips of a
  * loop, the more it asks for; and where they are long, its partitions are spread over several loops with a connection
  * each. (Nearby one does as well, and cheaper: fewer and larger answers.)
+ *
+ * An answer that is full of old records has no room for the new ones of other partitions. So those that have caught up with
+ * their end are read by loops of their own, in answers of their own: new traffic waits for no backlog.
  */
 import { Backoff, pause } from '../cluster/retry.ts'
 import { FetchLoop, type FetchTarget, type SourceReaderOptions } from './fetch-loop.ts'
@@ -14,7 +17,9 @@ const LOOPS_OF_FAR_BROKER = 8
 
 export class SourceReader {
   readonly #options: SourceReaderOptions
-  readonly #loops = new Map<number, FetchLoop[]>()
+  /** By what they read, then by broker. */
+  readonly #loops = { live: new Map<number, FetchLoop[]>(), backlog: new Map<number, FetchLoop[]>() }
+  readonly #allLoops: FetchLoop[] = []
   /** Which loop reads a target. */
   readonly #readBy = new Map<FetchTarget, FetchLoop>()
   /** Targets between two leaders, and the pauses they take. */
@@ -31,7 +36,7 @@ export class SourceReader {
       void this.#findLeader(target)
       return
     }
-    this.#give(target, leader.leaderEpoch, this.#loopsOf(leader.nodeId))
+    this.#give(target, leader.leaderEpoch, this.#loopsOf(leader.nodeId, target.isBacklog))
   }
 
   /** Stops reading a partition, whose owner has closed it. */
@@ -44,7 +49,13 @@ export class SourceReader {
   /** Room was made at this target, and with it in the flow as a whole: whoever waits for either goes on. */
   roomMade(target: FetchTarget): void {
     this.#readBy.get(target)?.touch(target)
-    for (const loops of this.#loops.values()) for (const loop of loops) loop.wake()
+    for (const loop of this.#allLoops) loop.wake()
+  }
+
+  /** Some of what is read has to wait until there is room. */
+  get isFull(): boolean {
+    const areBoth = this.#areBoth
+    return !this.#options.hasRoom(true, areBoth) || !this.#options.hasRoom(false, areBoth)
   }
 
   /** When the loop that reads this partition last had an answer from its broker; `undefined` while it is not read. */
@@ -53,23 +64,43 @@ export class SourceReader {
     return loop?.isAsking(target) ? loop.answeredAtMs : undefined
   }
 
-  #loopsOf(nodeId: number): FetchLoop[] {
-    let loops = this.#loops.get(nodeId)
+  /** Whether some partitions copy new traffic and others backlog, where that makes a difference. */
+  get #areBoth(): boolean {
+    const isRead = (isBacklog: boolean) => this.#allLoops.some(loop => loop.isBacklog === isBacklog && loop.size > 0)
+    return this.#options.isOrdered === true && isRead(true) && isRead(false)
+  }
+
+  #loopsOf(nodeId: number, isBacklog: boolean): FetchLoop[] {
+    // Without an order all are read as if they were backlog, which is how they begin.
+    const isLive = !isBacklog && this.#options.isOrdered === true
+    const byBroker = isLive ? this.#loops.live : this.#loops.backlog
+    let loops = byBroker.get(nodeId)
     if (loops === undefined) {
-      loops = [this.#newLoop(nodeId, 0)]
-      this.#loops.set(nodeId, loops)
+      loops = [this.#newLoop(nodeId, 0, !isLive)]
+      byBroker.set(nodeId, loops)
     }
     return loops
   }
 
-  #newLoop(nodeId: number, index: number): FetchLoop {
-    return new FetchLoop(nodeId, index, this.#options, {
+  #newLoop(nodeId: number, index: number, isBacklog: boolean): FetchLoop {
+    const loop = new FetchLoop(nodeId, `fetch-${isBacklog ? '' : 'live-'}${index}`, isBacklog, this.#options, {
       leaderless: target => {
         this.#readBy.delete(target)
         void this.#findLeader(target)
       },
-      isFar: () => this.#spread(nodeId)
+      turned: (target, leaderEpoch) => this.#turn(nodeId, target, leaderEpoch),
+      areBoth: () => this.#areBoth,
+      isFar: () => this.#spread(nodeId, isBacklog)
     })
+    this.#allLoops.push(loop)
+    return loop
+  }
+
+  #turn(nodeId: number, target: FetchTarget, leaderEpoch: number): void {
+    target.isBacklog = !target.isBacklog
+    if (this.#options.isOrdered !== true) return
+    this.#readBy.get(target)?.remove(target)
+    this.#give(target, leaderEpoch, this.#loopsOf(nodeId, target.isBacklog))
   }
 
   /** To the loop with the fewest. */
@@ -80,11 +111,11 @@ export class SourceReader {
   }
 
   /** The one loop of a broker has found it to be far: from now on several share its partitions. */
-  #spread(nodeId: number): void {
-    const loops = this.#loopsOf(nodeId)
+  #spread(nodeId: number, isBacklog: boolean): void {
+    const loops = this.#loopsOf(nodeId, isBacklog)
     if (loops.length > 1) return
     const [first] = loops
-    while (loops.length < LOOPS_OF_FAR_BROKER) loops.push(this.#newLoop(nodeId, loops.length))
+    while (loops.length < LOOPS_OF_FAR_BROKER) loops.push(this.#newLoop(nodeId, loops.length, isBacklog))
     const share = Math.ceil(first!.size / loops.length)
     for (const { target, leaderEpoch } of first!.handOver(first!.size - share)) this.#give(target, leaderEpoch, loops)
   }

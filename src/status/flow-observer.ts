@@ -18,8 +18,8 @@ import { stopStatus } from '../events/flow-order.ts'
 import { FlowOrders } from '../events/flow-orders.ts'
 import { eventStatus, type SourceEvent } from '../events/source-event.ts'
 import type { Progress } from '../flow/messages.ts'
+import { ClosingRate } from '../lag/closing-rate.ts'
 import type { EventStatus } from '../observe/status.ts'
-import { ClosingRate } from './closing-rate.ts'
 import { concurrently } from './concurrently.ts'
 import { readMetadata } from './first-answer.ts'
 import { type Judgement, judge, type PartitionFacts, type SourceFacts } from './judge.ts'
@@ -117,12 +117,19 @@ export class FlowObserver implements AsyncDisposable {
         events,
         stopped: stopStatus(this.#orders.newest?.order)
       },
-      this.#closingRate.estimate(rows, performance.now())
+      this.#withEtas(rows)
     )
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all([this.#source.close(), this.#destination.close()])
+  }
+
+  /** Fills in how long each will take to catch up, at the rate seen so far. */
+  #withEtas(rows: readonly PartitionRow[]): PartitionRow[] {
+    const known = rows.flatMap(row => (row.lagRecords === null ? [] : [[partitionKey(row), row.lagRecords] as const]))
+    const etas = this.#closingRate.look(new Map(known), performance.now())
+    return rows.map(row => ({ ...row, etaSeconds: etas.get(partitionKey(row)) ?? null }))
   }
 
   async #readGroup(problems: Problem[], signal: AbortSignal): Promise<GroupState | undefined> {

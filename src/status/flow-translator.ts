@@ -30,7 +30,7 @@ export interface TranslatedOffset extends SourcePosition {
   readonly destinationOffset: number | null
   /** `copy`: there stands the first copy at or after the offset. `end`: behind the newest copy, all before it being mirrored. */
   readonly kind: 'copy' | 'end' | 'none'
-  /** Source offset of that copy, or of the newest one. */
+  /** Source offset of that copy, or of the newest one; there may be none yet. */
   readonly copySourceOffset: number | null
   /** Why there is none, in one sentence. */
   readonly detail: string | null
@@ -125,17 +125,18 @@ export class FlowTranslator implements AsyncDisposable {
   }
 
   /** Behind the newest copy a reader goes on only if all before its offset is mirrored: markers and the like are passed. */
-  #judge(position: SourcePosition, pair: PartitionPair, found: Translation | undefined): TranslatedOffset {
+  #judge(position: SourcePosition, pair: PartitionPair, found: Translation): TranslatedOffset {
     const { sourceOffset } = position
     const name = `${pair.topic}-${pair.partition}`
     const { alias } = this.#destination
-    if (found === undefined)
-      return none(
-        position,
-        pair,
-        `${alias} holds no copy of ${name} that could tell, or the first one stands behind records of others`
-      )
-    const nextSourceOffset = Math.max(found.sourceOffset + 1, this.#nextSourceOffsets.get(partitionKey(pair)) ?? 0)
+    if (found.isBehindOthers) {
+      const others = `records that do not say where they come from stand before the first copy of ${name} at ${alias}`
+      return none(position, pair, `${others}: the place may be among them`)
+    }
+    const nextSourceOffset = Math.max(
+      (found.sourceOffset ?? -1) + 1,
+      this.#nextSourceOffsets.get(partitionKey(pair)) ?? 0
+    )
     if (found.kind === 'end' && sourceOffset > nextSourceOffset) {
       return none(position, pair, `${name} is mirrored to ${alias} up to source offset ${nextSourceOffset} only`)
     }
@@ -144,22 +145,19 @@ export class FlowTranslator implements AsyncDisposable {
       destinationTopic: pair.destinationTopic,
       destinationOffset: found.destinationOffset,
       kind: found.kind,
-      copySourceOffset: found.sourceOffset,
+      copySourceOffset: found.sourceOffset ?? null,
       detail: null
     }
   }
 
-  /**
-   * Where a reader goes on, whether all before its offset is mirrored or not; `undefined` where there is no copy.
-   * @throws ClusterError, RecordsError
-   */
-  async place(pair: PartitionPair, sourceOffset: number, signal: AbortSignal): Promise<Translation | undefined> {
+  /** Where a reader goes on, whether all before its offset is mirrored or not. @throws ClusterError, RecordsError */
+  async place(pair: PartitionPair, sourceOffset: number, signal: AbortSignal): Promise<Translation> {
     const backoff = new Backoff(RETRY_FIRST_MS, RETRY_MAX_MS)
     const startedAtMs = performance.now()
     const firstDestinationOffset = this.#restarts.firstDestinationOffset(pair, sourceOffset)
     for (;;) {
       try {
-        return await this.#translator.placeForReader({ ...pair, firstDestinationOffset }, sourceOffset, signal)
+        return await this.#translator.translate({ ...pair, firstDestinationOffset }, sourceOffset, signal)
       } catch (error) {
         const mayPass = error instanceof ClusterError && error.retriable
         if (!mayPass || signal.aborted || performance.now() - startedAtMs > PATIENCE_MS) throw error

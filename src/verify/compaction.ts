@@ -30,6 +30,11 @@ export class CompactionJudge {
     return this.#unjudged
   }
 
+  /** Every record without a copy has been judged, and excused. */
+  get isSettled(): boolean {
+    return this.#waiting.size === 0 && this.#unjudged === 0
+  }
+
   get missing(): number {
     return this.#waiting.size
   }

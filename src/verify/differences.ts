@@ -6,9 +6,10 @@ import type { RecordField } from './record-difference.ts'
  * - `duplicated`: a copy more than one;
  * - `reordered`: a copy that stands behind the copy of a later record;
  * - `different`: a copy that is not equal to its record;
- * - `unexpected`: a copy of what is no committed record of the source, or of one that must not be mirrored.
+ * - `unexpected`: a copy of what is no committed record of the source, or of one that must not be mirrored;
+ * - `changed`: copies that were equal once and are not what they were then, though nothing above says so.
  */
-export const DIFFERENCE_KINDS = ['missing', 'duplicated', 'reordered', 'different', 'unexpected'] as const
+export const DIFFERENCE_KINDS = ['missing', 'duplicated', 'reordered', 'different', 'unexpected', 'changed'] as const
 export type DifferenceKind = (typeof DIFFERENCE_KINDS)[number]
 
 /** One fault, or several in a row that are alike. */
@@ -47,6 +48,12 @@ export class DifferenceList {
     const last = alike.at(-1)
     if (last !== undefined && isNext(last, found)) alike[alike.length - 1] = extended(last, found)
     else if (alike.length < this.#limit) alike.push(single(found))
+  }
+
+  /** Adds what is about a range as a whole. */
+  addRange(difference: Difference): void {
+    const alike = this.#byKind.get(difference.kind)!
+    if (alike.length < this.#limit) alike.push(difference)
   }
 
   /** The first ones by source offset, together with these missing ones. */

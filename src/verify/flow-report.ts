@@ -1,8 +1,8 @@
 import type { ClusterError } from '../cluster/errors.ts'
-import type { PartitionPair } from './compare-partition.ts'
+import type { PartitionOutcome, PartitionPair, ReadAmount } from './compare-partition.ts'
 import { DIFFERENCE_KINDS, type Difference } from './differences.ts'
-import { noCounts, type PartitionCounts, type PartitionResult } from './partition-comparison.ts'
-import type { VerifyOptions } from './verify-options.ts'
+import { noCounts, type PartitionCounts } from './partition-comparison.ts'
+import type { MemoryUse, VerifyOptions } from './verify-options.ts'
 
 export type Verdict = 'identical' | 'DIFFERENT' | 'could not compare'
 
@@ -27,6 +27,27 @@ export interface PartitionFailure {
   readonly message: string
 }
 
+/** What was known of a partition before, and what is known now. */
+export interface PartitionMemory {
+  readonly topic: string
+  readonly partition: number
+  /** The source offset from which on was read, since all below was found equal before; `null` where all was read. */
+  readonly fromSourceOffset: number | null
+  /** Why all was read, though it was not asked for; `null` where it was not so. */
+  readonly anewBecause: string | null
+  /** All below these offsets is equal; `null` where the destination has no such partition. */
+  readonly verifiedSourceOffset: number | null
+  readonly verifiedDestinationOffset: number | null
+}
+
+/** What was remembered of earlier runs, and is for later ones. */
+export interface MemoryReport {
+  readonly use: MemoryUse
+  /** Why nothing is remembered, though it should be. */
+  readonly problem: string | null
+  readonly partitions: readonly PartitionMemory[]
+}
+
 /** What one flow came to: the body of `--json` for it. */
 export interface FlowReport {
   readonly source: string
@@ -38,6 +59,9 @@ export interface FlowReport {
   /** There are more differences than those above. */
   readonly areMoreDifferences: boolean
   readonly failures: readonly PartitionFailure[]
+  /** How many records were read on each side. */
+  readonly recordsRead: { readonly source: number; readonly destination: number }
+  readonly memory: MemoryReport
 }
 
 /** Gathers the results of partitions as they come, in whatever order. */
@@ -47,6 +71,8 @@ export class FlowReportBuilder {
   readonly #options: VerifyOptions
   readonly #topics = new Map<string, TopicReport>()
   readonly #failures: PartitionFailure[] = []
+  readonly #remembered: PartitionMemory[] = []
+  readonly #recordsRead = { source: 0, destination: 0 }
   #differences: LocatedDifference[] = []
   #faults = 0
 
@@ -63,7 +89,9 @@ export class FlowReportBuilder {
   }
 
   /** Adds a partition's result; returns how many faults there are so far. */
-  add({ topic, partition }: PartitionPair, { counts, differences }: PartitionResult): number {
+  add({ topic, partition }: PartitionPair, outcome: PartitionOutcome): number {
+    const { counts, differences } = outcome
+    this.#remembered.push({ topic, partition, ...this.#memoryOf(outcome) })
     const report = this.#topics.get(topic)!
     report.partitions++
     addCounts(report, counts)
@@ -75,11 +103,16 @@ export class FlowReportBuilder {
     return this.#faults
   }
 
+  read({ side, records }: ReadAmount): void {
+    this.#recordsRead[side] += records
+  }
+
   fail({ topic, partition }: PartitionPair, { code, message }: ClusterError): void {
     this.#failures.push({ topic, partition, code, message })
   }
 
-  build(): FlowReport {
+  /** @param memoryProblem why nothing is remembered, though it should be */
+  build(memoryProblem: string | undefined): FlowReport {
     const totals = this.#totals()
     return {
       source: this.#source,
@@ -89,7 +122,23 @@ export class FlowReportBuilder {
       topics: [...this.#topics.values()],
       differences: this.#differences,
       areMoreDifferences: this.#faults > shownFaults(this.#differences),
-      failures: this.#failures.toSorted(byPartition)
+      failures: this.#failures.toSorted(byPartition),
+      recordsRead: this.#recordsRead,
+      memory: {
+        use: this.#options.memory,
+        problem: memoryProblem ?? null,
+        partitions: this.#remembered.toSorted(byPartition)
+      }
+    }
+  }
+
+  #memoryOf({ beginning, verified }: PartitionOutcome): Omit<PartitionMemory, 'topic' | 'partition'> {
+    const isFull = this.#options.memory !== 'incremental'
+    return {
+      fromSourceOffset: beginning.kind === 'go-on' && !isFull ? beginning.from.nextSourceOffset : null,
+      anewBecause: beginning.kind === 'anew' && !isFull ? beginning.because : null,
+      verifiedSourceOffset: verified?.nextSourceOffset ?? null,
+      verifiedDestinationOffset: verified?.nextDestinationOffset ?? null
     }
   }
 
@@ -106,7 +155,8 @@ export class FlowReportBuilder {
   }
 }
 
-function faultsOf(counts: PartitionCounts): number {
+/** How many differences there are, of all kinds. */
+export function faultsOf(counts: PartitionCounts): number {
   return DIFFERENCE_KINDS.reduce((sum, kind) => sum + counts[kind], 0)
 }
 
@@ -115,7 +165,9 @@ function addCounts(sum: PartitionCounts, counts: PartitionCounts): void {
 }
 
 function shownFaults(differences: readonly LocatedDifference[]): number {
-  return differences.reduce((sum, { sourceOffsets, destinationOffsets }) => {
+  return differences.reduce((sum, { kind, sourceOffsets, destinationOffsets }) => {
+    // A range counts as one, however many copies are in it.
+    if (kind === 'changed') return sum + 1
     const { first, last } = destinationOffsets ?? sourceOffsets
     return sum + last - first + 1
   }, 0)

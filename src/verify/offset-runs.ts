@@ -14,10 +14,12 @@ export class OffsetRuns {
   readonly #runsMax: number
   #runs: MutableRun[] = []
   #forgotten: MutableRun[] = []
-  #forgottenBefore = 0
+  #forgottenBefore: number
 
-  constructor(runsMax: number) {
+  /** @param forgottenBefore what was in the set below this offset is not known */
+  constructor(runsMax: number, forgottenBefore = 0) {
     this.#runsMax = runsMax
+    this.#forgottenBefore = forgottenBefore
   }
 
   /** Offsets below this one may have been in the set without `has` knowing. */
@@ -34,6 +36,20 @@ export class OffsetRuns {
     }
     if (this.#runs.length === this.#runsMax) this.#forgetHalf()
     this.#runs.push({ first: offset, last: offset })
+  }
+
+  copy(): OffsetRuns {
+    const copy = new OffsetRuns(this.#runsMax, this.#forgottenBefore)
+    copy.appendAll(this)
+    return copy
+  }
+
+  /** Adds all of a set whose offsets are higher. */
+  appendAll(others: OffsetRuns): void {
+    for (const { first, last } of others.#runs) {
+      this.append(first)
+      this.#runs.at(-1)!.last = last
+    }
   }
 
   has(offset: number): boolean {

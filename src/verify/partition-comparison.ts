@@ -16,16 +16,25 @@
  *
  * Every source record in range ends in exactly one of: equal, different, missing, reordered, pending, looped,
  * destinationGone, beforeStart, compacted, unjudged.
+ *
+ * What was found equal needs no second look: the comparison tells the last place up to which nothing was wrong and
+ * nothing open, and another one can begin there. It is a pair of offsets, one of each log, right behind a copy:
+ *
+ *     source       10   11   12 ┊ 13   14   15
+ *     destination  10   11   12 ┊ 14                   13 is missing, so the place stays where it is
  */
 import type { ReadRecord } from '../cluster/record-reader.ts'
 import { CompactionJudge } from './compaction.ts'
-import { type Difference, DifferenceList } from './differences.ts'
+import { CopyDigester } from './copy-digest.ts'
+import { type Difference, DifferenceList, type RecordDifference } from './differences.ts'
 import { OffsetRuns } from './offset-runs.ts'
 import { FOREIGN, HopFinder, MISPLACED, OriginReader } from './origin.ts'
 import { describeDifference, differingFields } from './record-difference.ts'
 import type { RecordQueue } from './record-queue.ts'
+import type { VerifiedPlace } from './verified-partition.ts'
+import type { ChangedRange, RangeCheck, VerifiedRanges } from './verified-ranges.ts'
 
-/** What a partition's comparison counted. All but the first belong to one of three groups, in this order. */
+/** What a partition's comparison counted. All but the first belong to one of four groups, in this order. */
 export interface PartitionCounts {
   /** Committed records in range. */
   sourceRecords: number
@@ -52,6 +61,9 @@ export interface PartitionCounts {
   duplicated: number
   unexpected: number
 
+  /** Ranges of copies that are not what they were when they were found equal. */
+  changed: number
+
   // Records at the destination that are no fault.
   /** Copies of what the source's retention or compaction has removed since. */
   sourceGone: number
@@ -74,6 +86,18 @@ export interface ComparedPartition {
   readonly sourceEndOffsetAfter: number
   readonly sourceLogStartOffset: number
   readonly destinationLogStartOffset: number
+  /** Copies from here on are not asked for. */
+  readonly destinationEndOffset: number
+  /** Where an earlier comparison got to; without it, this one begins where the logs do. */
+  readonly from?: VerifiedPlace | undefined
+  /** Source records before that place whose copies were missing there. */
+  readonly missingBefore?: OffsetRuns | undefined
+  /** What becomes of records behind the last copy: they count as pending, or are left for the next comparison. */
+  readonly tail?: 'pending' | 'unread' | undefined
+  /** Takes what the copies are, up to the place that this comparison gets to. */
+  readonly ranges?: VerifiedRanges | undefined
+  /** What the copies were before, to be compared with. */
+  readonly check?: RangeCheck | undefined
   /** Mirroring was told to begin with new records. */
   readonly startsAtLatest: boolean
   readonly isSourceCompacted: boolean
@@ -86,6 +110,10 @@ export interface ComparedPartition {
 export interface PartitionResult {
   readonly counts: PartitionCounts
   readonly differences: readonly Difference[]
+  /** Up to where all was equal; `undefined` where there is no destination partition. */
+  readonly verified: VerifiedPlace | undefined
+  /** Up to where all was compared, equal or not. */
+  readonly compared: VerifiedPlace
 }
 
 /** The side that must bring more records before the walk can go on; `none` when it is over. */
@@ -102,18 +130,35 @@ export class PartitionComparison {
   readonly #counts: PartitionCounts = noCounts()
   readonly #differences: DifferenceList
   /** Source records that had their turn and may have a copy. */
-  readonly #passed = new OffsetRuns(RUNS_MAX)
+  readonly #passed: OffsetRuns
   /** Those of them without a copy so far. */
   readonly #absent = new OffsetRuns(RUNS_MAX)
+  /** Those that an earlier comparison found missing. */
+  readonly #missingBefore: OffsetRuns
   /** Those that lie before the first copy, where that is no fault. */
   #leading = new OffsetRuns(RUNS_MAX)
   readonly #compaction: CompactionJudge | undefined
   #sourceLogStartOffset: number
-  #lastSourceOffset = -1
+  #destinationLogStartOffset: number
+  #lastSourceOffset: number
   #absentCount = 0
   #leadingReason: 'destinationGone' | 'beforeStart' | undefined
   /** Source offset of the first copy that stands at the destination. */
   #firstCopy: number | undefined
+
+  readonly #digester = new CopyDigester()
+  /** Behind the last copy that was judged. */
+  #place: VerifiedPlace
+  readonly #beginning: VerifiedPlace
+  /** The last place before anything was wrong. */
+  #verified: VerifiedPlace
+  #nextSourceOffset: number
+  #hasCopies: boolean
+  #hasFault = false
+  #isOver = false
+  #firstPending: number | undefined
+  /** Destination offset of the first copy that is newer than the comparison. */
+  #firstNewer: number | undefined
 
   constructor(partition: ComparedPartition) {
     this.#partition = partition
@@ -121,14 +166,34 @@ export class PartitionComparison {
     this.#hops = new HopFinder(partition.destinationAlias)
     this.#differences = new DifferenceList(partition.differencesMax)
     this.#compaction = partition.isDestinationCompacted ? new CompactionJudge(WAITING_KEYS_MAX) : undefined
-    this.#sourceLogStartOffset = partition.sourceLogStartOffset
-    if (partition.destinationLogStartOffset > 0) this.#leadingReason = 'destinationGone'
-    else if (partition.startsAtLatest) this.#leadingReason = 'beforeStart'
+    const { from, sourceLogStartOffset, destinationLogStartOffset } = partition
+    this.#sourceLogStartOffset = sourceLogStartOffset
+    this.#destinationLogStartOffset = destinationLogStartOffset
+    this.#lastSourceOffset = (from?.nextSourceOffset ?? 0) - 1
+    this.#passed = new OffsetRuns(RUNS_MAX, from?.nextSourceOffset)
+    this.#missingBefore = partition.missingBefore ?? new OffsetRuns(RUNS_MAX)
+    this.#hasCopies = from?.hasCopies ?? false
+    this.#place = {
+      nextSourceOffset: Math.max(from?.nextSourceOffset ?? 0, sourceLogStartOffset),
+      nextDestinationOffset: Math.max(from?.nextDestinationOffset ?? 0, destinationLogStartOffset),
+      hasCopies: this.#hasCopies
+    }
+    this.#verified = this.#place
+    this.#beginning = this.#place
+    this.#nextSourceOffset = this.#place.nextSourceOffset
+    // Where copies were compared up to a place, those behind it are deleted only if the log now starts behind it.
+    const isDestinationGone = destinationLogStartOffset > (this.#hasCopies ? from!.nextDestinationOffset : 0)
+    if (isDestinationGone) this.#leadingReason = 'destinationGone'
+    else if (partition.startsAtLatest && !this.#hasCopies) this.#leadingReason = 'beforeStart'
   }
 
   /** The source's retention may remove records during the comparison. */
   sourceLogStartsAt(offset: number): void {
     this.#sourceLogStartOffset = Math.max(this.#sourceLogStartOffset, offset)
+  }
+
+  destinationLogStartsAt(offset: number): void {
+    this.#destinationLogStartOffset = Math.max(this.#destinationLogStartOffset, offset)
   }
 
   /** The destination's retention removed copies before they were read: the next one counts as the first. */
@@ -138,18 +203,37 @@ export class PartitionComparison {
     this.#firstCopy = undefined
   }
 
+  /** Copies that are newer than the comparison have come: nothing more is to be expected of it. */
+  get isBeyondEnd(): boolean {
+    return this.#firstNewer !== undefined
+  }
+
+  /** Nothing waits for later copies: when the walk needs the destination, it may as well end. */
+  get mayEnd(): boolean {
+    return this.#compaction === undefined || this.#compaction.missing === 0
+  }
+
+  /** Source records without a copy so far: a later comparison tells by them a late copy from a second one. */
+  takeMissing(): OffsetRuns {
+    this.#missingBefore.appendAll(this.#absent)
+    return this.#missingBefore
+  }
+
   /** Goes on until one side has nothing more at hand. */
   walk(source: RecordQueue, destination: RecordQueue): NeededSide {
     for (let copy = destination.peek(); copy !== undefined; copy = destination.peek()) {
       if (!this.#walkTo(copy, source)) return 'source'
       destination.take()
+      this.#passedCopy(copy)
     }
     return destination.isEnded ? this.#walkRest(source) : 'destination'
   }
 
-  /** The result, once the walk is over. */
+  /** The result, once the walk is over, or needs the destination and may end. */
   finish(): PartitionResult {
-    const { differencesMax } = this.#partition
+    const { differencesMax, check, isDestinationThere } = this.#partition
+    const changed = check?.changed(this.#destinationLogStartOffset) ?? []
+    for (const range of changed) this.#changedRange(range)
     const compaction = this.#compaction
     const missing = compaction
       ? compaction
@@ -163,7 +247,53 @@ export class PartitionComparison {
       compacted: compaction?.compacted ?? 0,
       unjudged: compaction?.unjudged ?? 0
     }
-    return { counts, differences: this.#differences.first(missing) }
+    const compared = this.#reached()
+    const equal = this.#isClean ? compared : this.#verified
+    const verified = changed[0] === undefined ? equal : this.#placeBefore(changed[0], equal)
+    return {
+      counts,
+      differences: this.#differences.first(missing),
+      verified: isDestinationThere ? verified : undefined,
+      compared
+    }
+  }
+
+  get #isClean(): boolean {
+    return !this.#hasFault && (this.#compaction === undefined || this.#compaction.isSettled)
+  }
+
+  /** Where the ranges begin that hold what was changed, or where anything else is wrong before it. */
+  #placeBefore({ firstDestinationOffset }: ChangedRange, equal: VerifiedPlace): VerifiedPlace {
+    if (equal.nextDestinationOffset <= firstDestinationOffset) return equal
+    return this.#partition.ranges?.cutBefore(firstDestinationOffset) ?? this.#beginning
+  }
+
+  /** The copy and all before it have been judged. */
+  #passedCopy({ offset }: ReadRecord): void {
+    if (this.#firstNewer !== undefined) return
+    this.#place = {
+      nextSourceOffset: this.#nextSourceOffset,
+      nextDestinationOffset: offset + 1,
+      hasCopies: this.#hasCopies
+    }
+    if (this.#isClean) this.#verified = this.#place
+  }
+
+  #reached(): VerifiedPlace {
+    const { sourceEndOffset, destinationEndOffset, tail } = this.#partition
+    const hasCopies = this.#hasCopies
+    // Whatever the place, it does not go back: the source's end may be given as less than what was read before.
+    const ahead = (nextSourceOffset: number) => Math.max(nextSourceOffset, this.#place.nextSourceOffset)
+    if (this.#firstNewer !== undefined) {
+      return { nextSourceOffset: ahead(sourceEndOffset), nextDestinationOffset: this.#firstNewer, hasCopies }
+    }
+    if (!this.#isOver) return this.#place
+    const nextSourceOffset = tail === 'unread' ? this.#nextSourceOffset : (this.#firstPending ?? sourceEndOffset)
+    return {
+      nextSourceOffset: ahead(nextSourceOffset),
+      nextDestinationOffset: Math.max(destinationEndOffset, this.#place.nextDestinationOffset),
+      hasCopies
+    }
   }
 
   /** Brings the source up to what this copy was made from, and judges the copy; false where the source must bring more. */
@@ -176,6 +306,7 @@ export class PartitionComparison {
     this.#firstCopy ??= sourceOffset
     if (sourceOffset <= this.#lastSourceOffset) {
       this.#lateCopy(copy, sourceOffset)
+      this.#digest(copy, sourceOffset)
       return true
     }
     let record = source.peek()
@@ -191,17 +322,35 @@ export class PartitionComparison {
     } else {
       this.#withoutRecord(copy, sourceOffset)
     }
+    this.#digest(copy, sourceOffset)
     return true
   }
 
   /** What comes after the last copy. */
   #walkRest(source: RecordQueue): NeededSide {
+    if (this.#partition.tail === 'unread') {
+      this.#isOver = true
+      return 'none'
+    }
     for (let record = source.peek(); record !== undefined; record = source.peek()) {
       if (this.#partition.isDestinationThere) this.#pendingRecord(record)
       else this.#withoutCopy(record)
       source.take()
     }
+    this.#isOver = source.isEnded
     return source.isEnded ? 'none' : 'source'
+  }
+
+  /** Notes what the copy is: as it was found equal, or to be compared with what it was then. */
+  #digest(copy: ReadRecord, sourceOffset: number): void {
+    if (this.#firstNewer !== undefined) return
+    this.#hasCopies = true
+    const { ranges, check } = this.#partition
+    const isRemembered = ranges !== undefined && !this.#hasFault
+    if (!isRemembered && check === undefined) return
+    const digest = this.#digester.digest(copy, sourceOffset, this.#origins.headerIndex)
+    if (isRemembered) ranges.add(sourceOffset, copy.offset, digest)
+    check?.add(copy.offset, digest)
   }
 
   #pair(record: ReadRecord, copy: ReadRecord): void {
@@ -216,7 +365,7 @@ export class PartitionComparison {
       return
     }
     this.#counts.different++
-    this.#differences.add({
+    this.#fault({
       kind: 'different',
       sourceOffset: record.offset,
       destinationOffset: copy.offset,
@@ -236,16 +385,22 @@ export class PartitionComparison {
     this.#absent.append(record.offset)
     this.#absentCount++
     this.#compaction?.absent(record)
+    if (this.#compaction !== undefined) return
+    this.#hasFault = true
+    this.#partition.check?.explain(this.#place.nextDestinationOffset)
   }
 
   #pendingRecord(record: ReadRecord): void {
-    if (this.#pass(record)) this.#counts.pending++
+    if (!this.#pass(record)) return
+    this.#counts.pending++
+    this.#firstPending ??= record.offset
   }
 
   /** Notes that the source record had its turn; false where it must not have a copy. */
   #pass(record: ReadRecord): boolean {
     this.#counts.sourceRecords++
     this.#lastSourceOffset = record.offset
+    this.#nextSourceOffset = Math.max(this.#nextSourceOffset, record.offset + 1)
     if (this.#hops.hasHop(record.headers)) {
       this.#counts.looped++
       return false
@@ -263,9 +418,11 @@ export class PartitionComparison {
     } else if (this.#leadingReason !== undefined && this.#leading.remove(sourceOffset)) {
       this.#counts[this.#leadingReason]--
       this.#reordered(copy, sourceOffset)
+    } else if (this.#missingBefore.remove(sourceOffset)) {
+      this.#reordered(copy, sourceOffset)
     } else if (sourceOffset < this.#passed.forgottenBefore || this.#passed.has(sourceOffset)) {
       this.#counts.duplicated++
-      this.#differences.add({ kind: 'duplicated', sourceOffset, destinationOffset: copy.offset })
+      this.#fault({ kind: 'duplicated', sourceOffset, destinationOffset: copy.offset })
     } else {
       this.#withoutRecord(copy, sourceOffset)
     }
@@ -273,15 +430,19 @@ export class PartitionComparison {
 
   #reordered(copy: ReadRecord, sourceOffset: number): void {
     this.#counts.reordered++
-    this.#differences.add({ kind: 'reordered', sourceOffset, destinationOffset: copy.offset })
+    this.#fault({ kind: 'reordered', sourceOffset, destinationOffset: copy.offset })
   }
 
   /** The source has no committed record at the offset that the copy names. */
   #withoutRecord(copy: ReadRecord, sourceOffset: number): void {
     this.#compaction?.present(copy.key, sourceOffset)
-    if (sourceOffset >= this.#partition.sourceEndOffset) this.#counts.newer++
-    else if (sourceOffset < this.#sourceLogStartOffset || this.#partition.isSourceCompacted) this.#counts.sourceGone++
-    else this.#unexpected(copy, sourceOffset, 'the source has no committed record at this offset')
+    if (sourceOffset >= this.#partition.sourceEndOffset) {
+      this.#counts.newer++
+      this.#firstNewer ??= copy.offset
+    } else if (sourceOffset < this.#sourceLogStartOffset || this.#partition.isSourceCompacted) {
+      this.#counts.sourceGone++
+      this.#nextSourceOffset = Math.max(this.#nextSourceOffset, sourceOffset + 1)
+    } else this.#unexpected(copy, sourceOffset, 'the source has no committed record at this offset')
   }
 
   /** What names no offset that a copy in this partition could have. */
@@ -293,13 +454,36 @@ export class PartitionComparison {
 
   #unexpected(copy: ReadRecord, sourceOffset: number, detail: string): void {
     this.#counts.unexpected++
-    this.#differences.add({
+    this.#fault({
       kind: 'unexpected',
       sourceOffset,
       destinationOffset: copy.offset,
       detail: () => detail
     })
   }
+
+  #fault(found: RecordDifference): void {
+    this.#hasFault = true
+    this.#partition.check?.explain(found.destinationOffset)
+    this.#differences.add(found)
+  }
+
+  #changedRange(range: ChangedRange): void {
+    const { firstSourceOffset, nextSourceOffset, firstDestinationOffset, nextDestinationOffset } = range
+    this.#counts.changed++
+    this.#differences.addRange({
+      kind: 'changed',
+      sourceOffsets: { first: firstSourceOffset, last: nextSourceOffset - 1 },
+      destinationOffsets: { first: firstDestinationOffset, last: nextDestinationOffset - 1 },
+      detail: describeChange(range)
+    })
+  }
+}
+
+function describeChange({ copiesBefore, copiesNow }: ChangedRange): string {
+  return copiesBefore === copiesNow
+    ? 'the copies are not what they were when they were found equal'
+    : `there were ${copiesBefore} copies when they were found equal, and there are ${copiesNow} now`
 }
 
 /** Counts to begin with. */
@@ -318,6 +502,7 @@ export function noCounts(): PartitionCounts {
     unjudged: 0,
     duplicated: 0,
     unexpected: 0,
+    changed: 0,
     sourceGone: 0,
     newer: 0,
     foreign: 0

@@ -10,6 +10,7 @@ export function reportText(report: FlowReport): string {
   return [
     ...table(report),
     ...notes(report.totals),
+    ...memoryLines(report),
     ...differenceLines(report),
     ...report.failures.map(({ topic, partition, message }) => `not compared: ${topic}-${partition}: ${message}`),
     verdictLine(report)
@@ -54,6 +55,7 @@ const NOTES: readonly { readonly count: keyof PartitionCounts; readonly text: st
   },
   { count: 'unjudged', text: 'records without a copy that may or may not have been compacted away: too many keys' },
   { count: 'sourceGone', text: 'copies not compared: the source has deleted the records (retention or compaction)' },
+  { count: 'changed', text: 'ranges of copies are not what they were when they were found equal' },
   { count: 'newer', text: 'copies of records written since the comparison began' },
   { count: 'foreign', text: "other writers' records at the destination" }
 ]
@@ -64,14 +66,33 @@ function notes(totals: Readonly<PartitionCounts>): string[] {
   )
 }
 
+function memoryLines({ memory: { problem, partitions } }: FlowReport): string[] {
+  const goneOn = partitions.filter(({ fromSourceOffset }) => fromSourceOffset !== null).length
+  const anew = partitions.flatMap(({ topic, partition, anewBecause: reason }) =>
+    reason === null || reason === 'nothing was remembered'
+      ? []
+      : [`${topic}-${partition} was read from its beginning: ${reason}`]
+  )
+  return [
+    ...(goneOn > 0
+      ? [
+          `${goneOn} of ${partitions.length} partitions were read from where they were found equal before; --full reads all`
+        ]
+      : []),
+    ...anew,
+    ...(problem === null ? [] : [problem])
+  ]
+}
+
 function differenceLines({ differences, areMoreDifferences }: FlowReport): string[] {
   return [
-    ...differences.map(differenceLine),
+    ...differences.map(difference => differenceLine(difference)),
     ...(areMoreDifferences ? ['… and more; --limit shows as many as you like'] : [])
   ]
 }
 
-function differenceLine(difference: LocatedDifference): string {
+/** A difference with its place, as `farlog verify` prints it. */
+export function differenceLine(difference: LocatedDifference): string {
   const { topic, partition, kind, fields, detail } = difference
   const what = fields === undefined ? kind : `${kind} ${fields.join(', ')}`
   return `${topic}-${partition} ${places(difference)}: ${what}${detail === undefined ? '' : ` (${detail})`}`
@@ -87,8 +108,8 @@ function range({ first, last }: OffsetRun): string {
   return first === last ? String(first) : `${first} to ${last}`
 }
 
-function verdictLine({ source, destination, verdict, totals }: FlowReport): string {
-  const isOnlyBehind = verdict === 'DIFFERENT' && totals.equal + totals.looped + totals.pending === totals.sourceRecords
+function verdictLine({ source, destination, verdict, totals, differences }: FlowReport): string {
+  const isOnlyBehind = verdict === 'DIFFERENT' && differences.length === 0
   const reason = isOnlyBehind ? ` (only because ${inThousands(totals.pending)} records are not mirrored yet)` : ''
   const compared = inThousands(totals.equal + totals.different)
   return `${source} → ${destination}: ${verdict}, ${compared} records compared${reason}`

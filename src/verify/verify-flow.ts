@@ -1,13 +1,13 @@
 /** `farlog verify` for one flow: which partitions, several of them at a time, and what they come to. */
 import { Cluster } from '../cluster/cluster.ts'
 import { ClusterError } from '../cluster/errors.ts'
-import { EARLIEST, LATEST, listOffsets } from '../cluster/offsets.ts'
-import { TopicAdmin } from '../cluster/topic-admin.ts'
-import type { ClusterConfig, Config, FlowConfig } from '../config/types.ts'
+import { EARLIEST, LATEST, listOffsets, partitionKey } from '../cluster/offsets.ts'
+import type { Config, FlowConfig } from '../config/types.ts'
 import { comparePartition, type PartitionPair, type ReadAmount } from './compare-partition.ts'
 import { VerifyError } from './errors.ts'
 import { type FlowReport, FlowReportBuilder } from './flow-report.ts'
-import { selectTopics } from './topic-selection.ts'
+import { Memory } from './memory.ts'
+import { choosePartitions } from './partition-pairs.ts'
 import type { VerifyOptions } from './verify-options.ts'
 
 /** Hears how far it is. */
@@ -24,7 +24,7 @@ export interface VerifyObserver {
  * batches each.
  */
 const PARTITIONS_AT_A_TIME = 4
-const CLIENT_ID = 'farlog-verify'
+export const VERIFY_CLIENT_ID = 'farlog-verify'
 /** Until both clusters must have answered. */
 const FIRST_ANSWER_TIMEOUT_MS = 25_000
 
@@ -35,20 +35,40 @@ export async function verifyFlow(
   options: VerifyOptions,
   observer: VerifyObserver
 ): Promise<FlowReport> {
-  await using source = new Cluster(flow.source, CLIENT_ID)
-  await using destination = new Cluster(flow.destination, CLIENT_ID)
+  await using source = new Cluster(flow.source, VERIFY_CLIENT_ID)
+  await using destination = new Cluster(flow.destination, VERIFY_CLIENT_ID)
   await Promise.all([readMetadata(source), readMetadata(destination)])
 
-  const pairs = await choosePartitions(source, destination, config, options)
-  observer.started(await countSourceOffsets(source, pairs), pairs.length)
+  const pairs = await choosePartitions(source, destination, config, options.topics)
+  await using memory = new Memory({
+    use: options.memory,
+    destination,
+    sourceAlias: source.alias,
+    replicationFactor: config.replicationFactor,
+    clientId: VERIFY_CLIENT_ID,
+    verifiedBy: options.verifiedBy
+  })
+  await memory.open()
+  observer.started(
+    await countSourceOffsets(source, pairs, pair => nextSourceOffset(pair, memory, options)),
+    pairs.length
+  )
   const report = new FlowReportBuilder(flow.source.alias, flow.destination.alias, options)
   for (const { topic, destinationTopic } of pairs) report.addTopic(topic, destinationTopic)
-  await compareAll(pairs, { source, destination, config, options, observer, report })
-  return report.build()
+  await compareAll(pairs, { source, destination, config, options, observer, report, memory })
+  return report.build(memory.problem)
 }
 
-/** Both must answer before anything else makes sense, and soon: a wrong address should not look like long work. */
-async function readMetadata(cluster: Cluster): Promise<void> {
+/** For progress only: what was remembered may turn out not to hold. */
+function nextSourceOffset(pair: PartitionPair, memory: Memory, options: VerifyOptions): number {
+  return options.memory === 'full' ? 0 : (memory.newest(pair)?.nextSourceOffset ?? 0)
+}
+
+/**
+ * Both must answer before anything else makes sense, and soon: a wrong address should not look like long work.
+ * @throws VerifyError
+ */
+export async function readMetadata(cluster: Cluster): Promise<void> {
   const { alias, bootstrapServers } = cluster.config
   let timer: NodeJS.Timeout | undefined
   const timeout = new Promise<never>((_, reject) => {
@@ -71,75 +91,22 @@ async function readMetadata(cluster: Cluster): Promise<void> {
   }
 }
 
-async function choosePartitions(
-  source: Cluster,
-  destination: Cluster,
-  config: Config,
-  options: VerifyOptions
-): Promise<PartitionPair[]> {
-  const names = Array.from(source.topics(), ({ name }) => name)
-  const aliases = { source: source.alias, destination: destination.alias }
-  const topics = selectTopics(names, config, aliases, options.topics)
-  if (topics.length === 0) {
-    const asked = options.topics === undefined ? '' : ` and --topics ${options.topics.join(',')}`
-    throw new VerifyError(
-      'NO_TOPICS',
-      `none of the ${names.length} topics of ${source.alias} is selected by FARLOG_TOPICS${asked}`,
-      'see farlog config for what is selected'
-    )
-  }
-  const copies = topics.map(({ destinationTopic }) => destinationTopic).filter(name => destination.topic(name))
-  const [compactedSources, compactedDestinations] = await Promise.all([
-    findCompacted(
-      source.config,
-      topics.map(({ topic }) => topic)
-    ),
-    findCompacted(destination.config, copies)
-  ])
-  return topics.flatMap(({ topic, destinationTopic }) => {
-    const { topicId: sourceTopicId, partitions } = source.topic(topic)!
-    const copied = destination.topic(destinationTopic)
-    return partitions.map((_, partition) => ({
-      topic,
-      destinationTopic,
-      partition,
-      sourceTopicId,
-      destinationTopicId: copied?.partitions[partition] && copied.topicId,
-      isSourceCompacted: compactedSources.has(topic),
-      isDestinationCompacted: compactedDestinations.has(destinationTopic)
-    }))
-  })
-}
-
-/** Those of the topics that compact. */
-async function findCompacted(cluster: ClusterConfig, topics: readonly string[]): Promise<Set<string>> {
-  if (topics.length === 0) return new Set()
-  const admin = new TopicAdmin(cluster, CLIENT_ID)
-  try {
-    const configs = await admin.describeConfigs(topics)
-    return new Set(
-      topics.filter(topic => {
-        const config = configs.get(topic)
-        if (config instanceof ClusterError) throw config
-        return config?.get('cleanup.policy')?.value?.includes('compact')
-      })
-    )
-  } finally {
-    await admin.close()
-  }
-}
-
 /** For progress only: offsets also count what is no record. */
-async function countSourceOffsets(source: Cluster, pairs: readonly PartitionPair[]): Promise<number> {
+async function countSourceOffsets(
+  source: Cluster,
+  pairs: readonly PartitionPair[],
+  nextOffset: (pair: PartitionPair) => number
+): Promise<number> {
   const [starts, ends] = await Promise.all([
     listOffsets(source, pairs, EARLIEST, 'read_committed'),
     listOffsets(source, pairs, LATEST, 'read_committed')
   ])
-  return sumOfOffsets(ends) - sumOfOffsets(starts)
-}
-
-function sumOfOffsets(listed: readonly { readonly offset: number }[]): number {
-  return listed.reduce((sum, { offset }) => sum + Math.max(offset, 0), 0)
+  const startOf = new Map(starts.map(listed => [partitionKey(listed), listed.offset]))
+  const endOf = new Map(ends.map(listed => [partitionKey(listed), listed.offset]))
+  return pairs.reduce((sum, pair) => {
+    const from = Math.max(startOf.get(partitionKey(pair)) ?? 0, nextOffset(pair))
+    return sum + Math.max((endOf.get(partitionKey(pair)) ?? 0) - from, 0)
+  }, 0)
 }
 
 interface CompareAllContext {
@@ -149,6 +116,7 @@ interface CompareAllContext {
   readonly options: VerifyOptions
   readonly observer: VerifyObserver
   readonly report: FlowReportBuilder
+  readonly memory: Memory
 }
 
 /**
@@ -156,23 +124,30 @@ interface CompareAllContext {
  * compared; a cluster that is gone ends it all, or each partition would wait for it anew.
  */
 async function compareAll(pairs: readonly PartitionPair[], context: CompareAllContext): Promise<void> {
-  const { source, destination, config, options, observer, report } = context
+  const { source, destination, config, options, observer, report, memory } = context
   const stop = new AbortController()
   const queue = pairs.values()
   const work = async (slot: number): Promise<void> => {
     for (const pair of queue) {
       if (stop.signal.aborted) return
       try {
-        const result = await comparePartition(pair, {
+        const outcome = await comparePartition(pair, {
           source,
           destination,
           startsAtLatest: config.start === 'latest',
           differencesMax: options.differencesPerPartition,
           slot,
           signal: stop.signal,
-          onRead: amount => observer.read(amount)
+          remembered: memory.newest(pair),
+          isFull: options.memory === 'full',
+          verifiedBy: memory.verifiedBy,
+          onRead: amount => {
+            observer.read(amount)
+            report.read(amount)
+          }
         })
-        observer.compared(report.add(pair, result))
+        observer.compared(report.add(pair, outcome))
+        await memory.remember(outcome)
       } catch (error) {
         if (stop.signal.aborted) return
         if (!(error instanceof ClusterError) || CLUSTER_GONE.has(error.code)) {

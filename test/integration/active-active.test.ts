@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict'
-import { type FarlogProcess, startFarlog } from '../support/farlog-process.ts'
+import type { FailoverReport } from '../../src/failover/failover.ts'
+import { BatchWriter } from '../support/batch-writer.ts'
+import { caughtUp } from '../support/caught-up.ts'
+import { type FarlogProcess, runFarlog, startFarlog } from '../support/farlog-process.ts'
 import { GroupConsumer } from '../support/group-consumer.ts'
 import { KafkaAdmin } from '../support/kafka-admin.ts'
 import { type KafkaCluster, startKafka } from '../support/kafka-cluster.ts'
@@ -94,8 +97,47 @@ describe('two clusters that mirror the same topic to each other', function () {
     )
   })
 
+  it('let a group fail over without missing what was born at the other side and had not come yet', async () => {
+    const group = 'traveller'
+    await using atEast = new KafkaAdmin(east.bootstrap)
+    await using atWest = new KafkaAdmin(west.bootstrap)
+    await using eastWriter = new BatchWriter(east.bootstrap)
+    await using westWriter = new BatchWriter(west.bootstrap)
+    const [toWest, toEast] = workers
+    toEast!.kill('SIGTERM')
+    await toEast!.exit
+    const born = Array.from({ length: 20 }, (_, i) => ({ key: `${i}`, value: `born at west ${i}` }))
+    await westWriter.write(TOPIC, 0, born)
+    await eastWriter.write(TOPIC, 0, [{ key: 'behind them', value: 'born at east' }])
+    await caughtUp(toWest!, atEast, TOPIC, { partitions: PARTITIONS })
+    // The group has read all there is at the source.
+    const ends = (await atEast.offsets(TOPIC, PARTITIONS)).map(({ lastStableOffset }) => lastStableOffset)
+    await atEast.commitOffsets(group, TOPIC, [...ends.entries()])
+    await until(async () => (await atWest.committedOffsets(group, TOPIC)).size === PARTITIONS, {
+      describe: 'a checkpoint of the group'
+    })
+    await east.brokers[0]!.kill('SIGKILL')
+    const { code, stdout, stderr } = await runFarlog(['failover', '--json', '--groups', group], envOf('east', 'west'))
+    assert.equal(code, 0, stderr)
+    const { groups } = JSON.parse(stdout) as FailoverReport
+    assert.deepEqual(
+      groups.map(({ group: name }) => name),
+      [group]
+    )
+    await using successor = await GroupConsumer.join(west.bootstrap, group, [TOPIC])
+    const read = new Set((await successor.readToEnd()).map(({ value }) => value))
+    assert.deepEqual(
+      born.filter(({ value }) => !read.has(value)),
+      []
+    )
+  })
+
   function startWorker(source: string, destination: string): Promise<FarlogProcess> {
-    return startFarlog({
+    return startFarlog(envOf(source, destination))
+  }
+
+  function envOf(source: string, destination: string): Record<string, string> {
+    return {
       FARLOG_SOURCE: source,
       FARLOG_DESTINATIONS: destination,
       FARLOG_EAST_BOOTSTRAP_SERVERS: east.bootstrap,
@@ -104,7 +146,7 @@ describe('two clusters that mirror the same topic to each other', function () {
       FARLOG_TOPICS: TOPIC,
       FARLOG_REFRESH_INTERVAL: '1s',
       FARLOG_CHECKPOINT_INTERVAL: '500ms'
-    })
+    }
   }
 
   async function count({ bootstrap }: KafkaCluster): Promise<number> {

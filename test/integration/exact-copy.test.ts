@@ -69,6 +69,8 @@ describe('a copy, judged from outside', function () {
     const metrics = await worker.metrics()
     assert.equal(metrics.sum('farlog_records_total'), 1_000_000)
     assert.equal(metrics.sum('farlog_lag_records'), 0)
+    const weekSeconds = 7 * 86_400
+    assert.deepEqual(new Set(metrics.values('farlog_retention_margin_seconds')), new Set([weekSeconds]))
   })
 })
 

@@ -7,12 +7,17 @@ import {
   encodeOffsetSync,
   offsetSyncsTopic
 } from '../../src/offsets/mm2-format.ts'
+import { Bed } from '../fault/support/bed.ts'
 import { BatchWriter } from '../support/batch-writer.ts'
+import { GroupConsumer } from '../support/group-consumer.ts'
 import { javaCommand } from '../support/java.ts'
 import { javaTool } from '../support/java-tools.ts'
 import { KafkaAdmin } from '../support/kafka-admin.ts'
 import { type KafkaCluster, startKafka } from '../support/kafka-cluster.ts'
+import { placeOf } from '../support/mirrored-groups.ts'
+import { produce } from '../support/produce.ts'
 import { runToEnd } from '../support/run-to-end.ts'
+import { until } from '../support/wait.ts'
 
 const GROUP = 'Käufer'
 const CHECKPOINTS = checkpointsTopic('east')
@@ -66,6 +71,91 @@ describe('what farlog writes in MirrorMaker 2’s formats', function () {
       assert.deepEqual(lines, expected)
     })
   }
+})
+
+/** The same client at the destination of a worker that runs. */
+describe('what a farlog worker writes', function () {
+  this.timeout(180_000)
+
+  let bed: Bed
+
+  before(async () => {
+    bed = await Bed.start()
+  })
+
+  after(() => bed?.[Symbol.asyncDispose]())
+
+  it('is what MirrorClient has a consumer go on from: the very offsets that farlog commits for the group', async () => {
+    await bed.startWorker('followed-.*', { FARLOG_CHECKPOINT_INTERVAL: '500ms', FARLOG_HEARTBEAT_INTERVAL: '200ms' })
+    const topics = ['followed-1', 'followed-2']
+    await produce({
+      bootstrap: bed.east.bootstrap,
+      topics: topics.map(name => ({ name, partitions: 2, compression: 'lz4' })),
+      ...{ records: 4_000, shape: 'plain', transactionRecords: 30, abortPercent: 30, valueBytes: 40 }
+    })
+    await bed.eastAdmin.createTopic('followed-empty')
+    await bed.eastAdmin.commitOffsets(GROUP, 'followed-empty', [[0, 0]])
+    {
+      await using consumer = await GroupConsumer.join(bed.east.bootstrap, GROUP, topics)
+      await consumer.read(1_300)
+      consumer.commit()
+    }
+    const committed = async (admin: KafkaAdmin, prefix: string) => {
+      const offsets: [string, number][] = []
+      for (const topic of [...topics, 'followed-empty']) {
+        for (const [partition, offset] of await admin.committedOffsets(GROUP, prefix + topic)) {
+          offsets.push([`${prefix}${topic}-${partition}`, offset])
+        }
+      }
+      return offsets
+    }
+    const atSource = await committed(bed.eastAdmin, '')
+    assert.ok(atSource.length > 1)
+    const places = await until(
+      async () => {
+        const atDestination = await committed(bed.westAdmin, 'east.')
+        for (const [topic, offset] of atSource) {
+          const [, name, partition] = /^(.*)-(\d+)$/.exec(topic)!
+          const west = { bootstrap: bed.west.bootstrap, admin: bed.westAdmin }
+          const expected = await placeOf(west, `east.${name}`, Number(partition), offset)
+          assert.equal(new Map(atDestination).get(`east.${topic}`), expected, topic)
+        }
+        return atDestination.length === atSource.length ? atDestination : undefined
+      },
+      { timeoutMs: 60_000, describe: 'the group to be brought along' }
+    )
+    const seen = await until(
+      async () => {
+        const read = { bootstrap: bed.west.bootstrap, source: 'east', group: GROUP }
+        const lines = await linesOf(
+          await javaTool('Mm2Reader', { ...read, checkpoints: CHECKPOINTS, syncs: SYNCS, heartbeats: HEARTBEATS })
+        )
+        return lines.some(line => line.startsWith('Heartbeat{')) ? lines : undefined
+      },
+      { timeoutMs: 60_000, describe: 'heartbeats to arrive' }
+    )
+    const line = (name: string) => seen.find(each => each.startsWith(`${name} `))?.slice(name.length + 1)
+    const expected = `{${places
+      .map(([partition, offset]) => `${partition}=${offset} ''`)
+      .toSorted()
+      .join(', ')}}`
+    assert.equal(line('remoteConsumerOffsets'), expected)
+    assert.equal(line('translateOffsets'), expected)
+    assert.equal(line('checkpointTopics'), `[${CHECKPOINTS}]`)
+    assert.equal(line('heartbeatTopics'), `[${HEARTBEATS}]`)
+    assert.equal(line('upstreamClusters'), '[east]')
+    assert.equal(line('replicationHops'), '1')
+    assert.ok(
+      seen.every(
+        each => !each.startsWith('Heartbeat{') || each.includes('sourceClusterAlias=west, targetClusterAlias=east')
+      )
+    )
+    const synced = new Set(seen.map(each => /^OffsetSync\{topicPartition=(.*?),/.exec(each)?.[1]))
+    assert.deepEqual(
+      atSource.filter(([partition]) => !synced.has(partition)),
+      [['followed-empty-0', 0]]
+    )
+  })
 })
 
 /** As the `toString` of Kafka's classes has it. */

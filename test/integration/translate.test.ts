@@ -278,7 +278,12 @@ function expectedOf(
   sourceOffset: number
 ): Translation {
   const found = copies.find(copy => copy.sourceOffset >= sourceOffset)
-  if (found !== undefined) return { ...found, kind: 'copy' }
+  if (found !== undefined) return { ...found, kind: 'copy', isBehindOthers: false }
   const newest = copies.at(-1)!
-  return { destinationOffset: newest.destinationOffset + 1, kind: 'end', sourceOffset: newest.sourceOffset }
+  return {
+    destinationOffset: newest.destinationOffset + 1,
+    kind: 'end',
+    sourceOffset: newest.sourceOffset,
+    isBehindOthers: false
+  }
 }

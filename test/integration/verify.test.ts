@@ -160,7 +160,8 @@ describe('farlog verify', function () {
     const expected = { sourceRecords: 9, equal: 5, destinationGone: 3, looped: 1 }
     assert.deepEqual(nonZero(JSON.parse(after.stdout).flows[0].totals), expected)
     await east.deleteBefore('deleted', 0, 7)
-    const later = await verify('deleted', '--json')
+    const later = await verify('deleted', '--json', '--full')
+    assert.equal(later.code, 0, later.stdout)
     assert.deepEqual(nonZero(JSON.parse(later.stdout).flows[0].totals), {
       sourceRecords: 4,
       equal: 3,

@@ -14,6 +14,9 @@ export interface JudgeOptions {
   readonly source: SourceLog
   readonly destination: DestinationLog
   readonly delivery: 'exactly-once' | 'at-least-once'
+  /** How far behind the copy has to be. */
+  readonly delayMs: number
+  wallClockMs(): number
   /** `<alias>/<topic>/<partition>/` */
   readonly originPrefix: string
 }
@@ -136,6 +139,7 @@ export class Judge {
       )
     }
     this.#assertEqual(record, source.committed[index]!)
+    this.#assertDue(source.committed[index]!)
     this.#copies.push({ destinationOffset, index })
   }
 
@@ -157,6 +161,13 @@ export class Judge {
       headers.length === record.headers.length &&
       headers.every((header, i) => isSameHeader(header, record.headers[i]!))
     if (!isEqual) throw new Violation(`the copy of source offset ${record.offset} is not what it was`)
+  }
+
+  /** Its timestamp is when it was appended, or lies before that. */
+  #assertDue({ offset, timestamp }: PlainRecord): void {
+    const { delayMs, wallClockMs } = this.#options
+    const ageMs = wallClockMs() - Number(timestamp)
+    if (ageMs < delayMs) throw new Violation(`source offset ${offset} is copied after ${ageMs} ms, before it is due`)
   }
 
   /** How many committed source records stand on all replicas. */

@@ -115,6 +115,8 @@ class World {
       source: this.#sourceLog,
       destination: this.#destination.log,
       delivery: weather.delivery,
+      delayMs: weather.delayMs,
+      wallClockMs: () => wallClockMs(scheduler.nowMs),
       originPrefix: `${this.#source.alias}/${this.#source.topic}/0/`
     })
     this.#network = new Network({
@@ -228,7 +230,7 @@ class World {
   }
 
   #startWorker(index: number): void {
-    const { delivery, roundTripMs, batchBytesMax } = this.#weather
+    const { delivery, roundTripMs, batchBytesMax, delayMs } = this.#weather
     const worker = new Worker({
       name: `worker-${index}.${this.#incarnations++}`,
       scheduler: this.scheduler,
@@ -240,6 +242,7 @@ class World {
       delivery,
       roundTripMs,
       batchBytesMax,
+      delayMs,
       progressed: ({ process: { name } }, progress) => {
         this.trace.note(name, () => `progress ${progress.nextSourceOffset} at ${progress.destinationOffset}`)
         this.#judge.progressed(name, progress)

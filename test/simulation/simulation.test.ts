@@ -18,7 +18,8 @@ const FOUND_BY: Readonly<Record<string, RegExp>> = {
   'order-not-read': /is written though the flow is stopped/,
   'retry-at-once': /while \d+ is unanswered/,
   'many-at-first': /is copied before \d+: a hole/,
-  'progress-before-acknowledgement': /is not acknowledged/
+  'progress-before-acknowledgement': /is not acknowledged/,
+  'before-it-is-due': /before it is due/
 }
 
 describe('a simulated mirror', () => {

@@ -58,6 +58,8 @@ export interface Weather {
   /** How often the flow is stopped from outside at most, and how likely whenever a worker has just read that it is not. */
   readonly stops: number
   readonly stopChance: number
+  /** How far behind the copy is kept on purpose. */
+  readonly delayMs: number
 }
 
 /** The one that is commonest in life counts twice. */
@@ -91,7 +93,8 @@ export function drawWeather(random: SeededRandom): Weather {
     batchBytesMax: random.pick([250, 250, 500, 1_000_000]),
     // Without a fence nobody can be stopped for sure.
     stops: delivery === 'exactly-once' ? random.pick([0, 0, 1, 5]) : 0,
-    stopChance: random.pick([0.1, 0.6])
+    stopChance: random.pick([0.1, 0.6]),
+    delayMs: random.pick([0, 0, 0, 200, 3_000])
   }
 }
 

@@ -3,6 +3,7 @@
  * librdkafka's) the little that decides: the partition is mirrored from when the group gives it until the group takes it,
  * progress is committed now and then and at the hand-over.
  */
+import { LATEST, listOffsets } from '../../src/cluster/offsets.ts'
 import { Dispatcher } from '../../src/destination/dispatcher.ts'
 import { Fence } from '../../src/destination/fence.ts'
 import type { LoggedOrder } from '../../src/events/event-log.ts'
@@ -15,6 +16,7 @@ import { Permits } from '../../src/flow/permits.ts'
 import { fromCommit, toCommit } from '../../src/flow/progress-metadata.ts'
 import { StandingOrders } from '../../src/flow/standing-orders.ts'
 import { BufferPool } from '../../src/records/buffer-pool.ts'
+import { BufferedBytes } from '../../src/source/buffered-bytes.ts'
 import { SourceReader } from '../../src/source/source-reader.ts'
 import type { Group, Member } from './group.ts'
 import type { Brokers, Network } from './network.ts'
@@ -34,6 +36,8 @@ export interface WorkerOptions {
   readonly delivery: FlowContext['delivery']
   readonly roundTripMs: number
   readonly batchBytesMax: number
+  /** How far behind the copy is kept on purpose. */
+  readonly delayMs: number
   /** Progress has moved on. */
   progressed(worker: Worker, progress: Progress): void
   log(worker: Worker, message: string, fields: unknown): void
@@ -41,6 +45,7 @@ export interface WorkerOptions {
 
 const COMMIT_INTERVAL_MS = 1_000
 const DRAIN_MS = 2_000
+const LOOK_INTERVAL_MS = 500
 const PERMITS = 64
 const ORDERS_INTERVAL_MS = 700
 /** Small, so that buffers are used again at once. */
@@ -72,6 +77,7 @@ export class Worker implements Member {
     this.#options.group.join(this)
     this.#scheduleCommit()
     this.#scheduleOrders()
+    if (this.#options.delayMs > 0) this.#scheduleLook()
   }
 
   assigned(generation: number): void {
@@ -140,6 +146,21 @@ export class Worker implements Member {
     })
   }
 
+  /** As the flow has it: where the source ends is asked for where no fetch tells it. */
+  #scheduleLook(): void {
+    this.#options.scheduler.schedule(this.process, LOOK_INTERVAL_MS, () => {
+      this.#scheduleLook()
+      void this.#look()
+    })
+  }
+
+  async #look(): Promise<void> {
+    const mirror = this.#mirror
+    if (mirror === undefined || mirror.answeredAtMs !== undefined) return
+    const [listed] = await listOffsets(this.#context.source, [mirror], LATEST, 'read_committed')
+    if (listed?.error === 'NONE') mirror.sourceEndSeen(listed.offset, performance.now())
+  }
+
   async #commit(generation: number, progress: Progress): Promise<void> {
     if (progress.nextSourceOffset === this.#lastCommitted) return
     const { group, source } = this.#options
@@ -174,7 +195,7 @@ export class Worker implements Member {
   }
 
   #createContext(): FlowContext {
-    const { orders, network, source, destination, roundTripMs, delivery, log } = this.#options
+    const { orders, network, source, destination, roundTripMs, delivery, delayMs, log } = this.#options
     const destinationCluster = new SimulatedCluster(network, this.process, destination, roundTripMs)
     const sourceCluster = new SimulatedCluster(network, this.process, source, roundTripMs)
     // A process that ends does not tidy up.
@@ -192,6 +213,7 @@ export class Worker implements Member {
         cluster: sourceCluster,
         signal,
         hasRoom: () => true,
+        isOrdered: true,
         retrying: error => note('fetch failed', error)
       }),
       dispatcher: new Dispatcher(
@@ -199,7 +221,8 @@ export class Worker implements Member {
         { retrying: (_writer, error) => note('produce failed', error) },
         signal
       ),
-      buffered: { bytes: 0 },
+      buffered: new BufferedBytes(Number.POSITIVE_INFINITY, 1),
+      delayMs,
       fence: new Fence(destinationCluster),
       orders: new StandingOrders({
         destination: destination.alias,

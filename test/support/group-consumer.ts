@@ -16,12 +16,18 @@ const READ_TOGETHER = 500
 
 /**
  * An application's consumer: a member of a group that reads and commits when it is told to. What it has read and not committed is
- * read again by its successor. It begins at the earliest record where its group has no offset.
+ * read again by its successor.
  */
 export class GroupConsumer implements AsyncDisposable {
   readonly #consumer: kafka.KafkaConsumer
 
-  static async join(bootstrap: string, groupId: string, topics: readonly string[]): Promise<GroupConsumer> {
+  /** @param reset where it begins in partitions of which its group has no offset */
+  static async join(
+    bootstrap: string,
+    groupId: string,
+    topics: readonly string[],
+    reset: 'earliest' | 'latest' | 'error' = 'earliest'
+  ): Promise<GroupConsumer> {
     const consumer = new kafka.KafkaConsumer(
       {
         'bootstrap.servers': bootstrap,
@@ -30,7 +36,7 @@ export class GroupConsumer implements AsyncDisposable {
         'enable.auto.commit': false,
         'isolation.level': 'read_committed'
       } as kafka.ConsumerGlobalConfig,
-      { 'auto.offset.reset': 'earliest' }
+      { 'auto.offset.reset': reset }
     )
     // librdkafka tries again by itself.
     consumer.on('event.error', () => {})
@@ -46,12 +52,29 @@ export class GroupConsumer implements AsyncDisposable {
     this.#consumer = consumer
   }
 
+  /** As many as there are at the moment, and no more than this. */
+  poll(count: number): Promise<ConsumedRecord[]> {
+    return new Promise((resolve, reject) => {
+      this.#consumer.consume(count, (error, messages) => {
+        if (error) return reject(error)
+        resolve(
+          messages.map(({ topic, partition, offset, key, value }) => ({
+            ...{ topic, partition, offset },
+            value: value === null ? null : value.toString('utf8'),
+            key: typeof key === 'string' ? Buffer.from(key, 'utf8') : (key ?? null),
+            bytes: value
+          }))
+        )
+      })
+    })
+  }
+
   /** At least so many records, in the order of each partition. */
   async read(count: number, timeoutMs = 60_000): Promise<ConsumedRecord[]> {
     const records: ConsumedRecord[] = []
     await until(
       async () => {
-        records.push(...(await this.#consume(Math.min(READ_TOGETHER, count - records.length))))
+        records.push(...(await this.poll(Math.min(READ_TOGETHER, count - records.length))))
         return records.length >= count
       },
       { timeoutMs, describe: `${count} records to be read` }
@@ -64,7 +87,7 @@ export class GroupConsumer implements AsyncDisposable {
     const records: ConsumedRecord[] = []
     let lastAtMs = performance.now()
     while (performance.now() - lastAtMs < quietMs) {
-      const more = await this.#consume(READ_TOGETHER)
+      const more = await this.poll(READ_TOGETHER)
       if (more.length > 0) lastAtMs = performance.now()
       records.push(...more)
     }
@@ -80,21 +103,5 @@ export class GroupConsumer implements AsyncDisposable {
   /** Leaves the group. What was not committed stays so. */
   async [Symbol.asyncDispose](): Promise<void> {
     await new Promise<void>(resolve => this.#consumer.disconnect(() => resolve()))
-  }
-
-  #consume(count: number): Promise<ConsumedRecord[]> {
-    return new Promise((resolve, reject) => {
-      this.#consumer.consume(count, (error, messages) => {
-        if (error) return reject(error)
-        resolve(
-          messages.map(({ topic, partition, offset, key, value }) => ({
-            ...{ topic, partition, offset },
-            value: value === null ? null : value.toString('utf8'),
-            key: typeof key === 'string' ? Buffer.from(key, 'utf8') : (key ?? null),
-            bytes: value
-          }))
-        )
-      })
-    })
   }
 }

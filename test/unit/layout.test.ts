@@ -15,6 +15,7 @@ const BELOW_FLOW = [
   'records',
   'cluster',
   'observe',
+  'avro',
   'config'
 ] as const
 
@@ -22,6 +23,7 @@ const BELOW_FLOW = [
 const BELOW = {
   records: [],
   config: [],
+  avro: [],
   observe: ['config'],
   cluster: ['records', 'config', 'observe'],
   lag: ['records'],
@@ -29,8 +31,8 @@ const BELOW = {
   source: ['cluster', 'config', 'observe', 'records'],
   destination: ['cluster', 'config', 'observe', 'records'],
   offsets: ['cluster', 'config', 'observe', 'records'],
-  verify: ['cluster', 'config'],
-  events: ['cluster', 'config', 'observe'],
+  verify: ['cluster', 'config', 'avro'],
+  events: ['cluster', 'config', 'observe', 'avro'],
   flow: BELOW_FLOW,
   terminal: [],
   plan: ['flow', 'destination', 'offsets', 'rewrite', 'events', 'cluster', 'config', 'terminal'],

@@ -87,6 +87,22 @@ describe('commands', () => {
   }
 })
 
+describe('farlog verify', () => {
+  const contradictions: readonly [options: string, problem: RegExp][] = [
+    ['--full --no-remember', /--full compares with what is remembered/],
+    ['--full --continuous', /--full has an end/],
+    ['--max-bytes-per-second 1MiB', /needs --continuous/],
+    ['--continuous --max-bytes-per-second 1KiB', /--max-bytes-per-second "1KiB" is too small: use at least 16KiB/]
+  ]
+  for (const [options, problem] of contradictions) {
+    it(`refuses ${options}`, async () => {
+      const { code, stdout, stderr } = await farlog(['verify', ...options.split(' ')], environment({}))
+      assert.deepEqual([code, stdout], [2, ''])
+      assert.match(stderr, problem)
+    })
+  }
+})
+
 describe('farlog config', () => {
   it('shows its help with examples', async () => {
     const { code, stdout } = await farlog(['config', '--help'])

@@ -24,6 +24,10 @@ describe('loadConfig', () => {
       syncGroupOffsets: true,
       checkpointIntervalMs: 5_000,
       heartbeatIntervalMs: 1_000,
+      delayMs: 0,
+      maxBytesPerSecond: 0,
+      backlogSharePercent: 25,
+      verifyBytesPerSecond: 0,
       threads: 1,
       http: { host: '0.0.0.0', port: 9464 },
       log: { level: 'info', format: 'json' }
@@ -46,6 +50,9 @@ describe('loadConfig', () => {
         FARLOG_CHECKPOINT_INTERVAL: '500ms',
         FARLOG_HEARTBEAT_INTERVAL: '2h',
         FARLOG_SYNC_TOPIC_ACLS: 'true',
+        FARLOG_DELAY: '1h',
+        FARLOG_MAX_BYTES_PER_SECOND: '10MiB',
+        FARLOG_BACKLOG_SHARE: '100',
         FARLOG_EAST_BOOTSTRAP_SERVERS: 'a:1, [::1]:2'
       })
     )
@@ -54,6 +61,9 @@ describe('loadConfig', () => {
     assert.equal(config.checkpointIntervalMs, 500)
     assert.equal(config.heartbeatIntervalMs, 7_200_000)
     assert.equal(config.syncTopicAcls, true)
+    assert.equal(config.delayMs, 3_600_000)
+    assert.equal(config.maxBytesPerSecond, 10_485_760)
+    assert.equal(config.backlogSharePercent, 100)
     assert.deepEqual(config.flows[0]!.source.bootstrapServers, [
       { host: 'a', port: 1 },
       { host: '::1', port: 2 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import type { FlowConfig } from '../../../src/config/types.ts'
 import { FlowLedger } from '../../../src/flow/flow-ledger.ts'
-import type { Progress } from '../../../src/flow/messages.ts'
+import type { PartitionReport, Progress } from '../../../src/flow/messages.ts'
 import type { Metrics } from '../../../src/observe/metrics.ts'
 import { flowReport, partitionReport, progressAt } from './support/reports.ts'
 
@@ -24,7 +24,10 @@ describe('FlowLedger', () => {
           nextSourceOffset: null,
           sourceEndOffset: null,
           lagRecords: null,
-          lagSeconds: null
+          lagSeconds: null,
+          retentionMarginSeconds: null,
+          etaSeconds: null,
+          verifiedOffset: null
         }
       ])
     })
@@ -74,9 +77,40 @@ describe('FlowLedger', () => {
         nextSourceOffset: 90,
         sourceEndOffset: 100,
         lagRecords: 10,
-        lagSeconds: 2.5
+        lagSeconds: 2.5,
+        retentionMarginSeconds: null,
+        etaSeconds: null,
+        verifiedOffset: null
       })
       assert.equal(ledger.status(1).partitions[1]!.state, 'fencing')
+    })
+
+    it('tells how long the backlog will take, of each partition and as a whole, halted ones left out', () => {
+      const { ledger } = newLedger()
+      const etas = () => {
+        const { etaSeconds, partitions } = ledger.status(0)
+        return [etaSeconds, ...partitions.map(partition => partition.etaSeconds)]
+      }
+      const look = (nowMs: number, first: number | null, second: number | null, state: 'mirroring' | 'halted') =>
+        ledger.receive(
+          flowReport([
+            partitionReport({ backlogRecords: first, lagRecords: 5_000 }),
+            partitionReport({ ...ORDERS_1, backlogRecords: second, state })
+          ]),
+          nowMs
+        )
+      ledger.own([ORDERS_0, ORDERS_1])
+      assert.deepEqual(etas(), [null, null, null])
+      look(0, 1_000, 500, 'mirroring')
+      assert.deepEqual(etas(), [null, null, null])
+      look(2_000, 800, 400, 'mirroring')
+      assert.deepEqual(etas(), [8, 8, 8])
+      look(2_250, 0, 400, 'mirroring')
+      assert.deepEqual(etas(), [8, 0, 8])
+      look(4_000, 0, null, 'mirroring')
+      assert.deepEqual(etas(), [null, 0, null])
+      look(6_000, 0, 400, 'halted')
+      assert.deepEqual(etas(), [0, 0, null])
     })
 
     it('forgets what is let go, and begins anew when it comes back', () => {
@@ -94,6 +128,25 @@ describe('FlowLedger', () => {
       assert.equal(ledger.status(0).partitions.find(({ partition }) => partition === 0)!.nextSourceOffset, null)
     })
 
+    it('shows how far partitions are verified, for as long as they are owned and somebody verifies', () => {
+      const { ledger, counted } = newLedger()
+      const verified = () => ledger.status(0).partitions.map(({ verifiedOffset }) => verifiedOffset)
+      ledger.own([ORDERS_0, ORDERS_1])
+      ledger.receive(flowReport([partitionReport({ progress: progressAt(5) })]), 0)
+      assert.deepEqual([...ledger.mirrored()], [{ ...ORDERS_0, mirroredUpTo: 5 }])
+      ledger.verified(ORDERS_0, 3)
+      assert.deepEqual(verified(), [3, null])
+      ledger.disown([ORDERS_0])
+      ledger.verified(ORDERS_0, 4)
+      ledger.own([ORDERS_0])
+      assert.deepEqual(verified(), [null, null])
+      ledger.verified(ORDERS_1, 7)
+      ledger.forgetVerified()
+      assert.deepEqual(verified(), [null, null])
+      ledger.foundDifferences(ORDERS_1, 2)
+      assert.deepEqual(counted.at(-1), ['countVerifyDifferences', { ...ledger.labels, ...ORDERS_1 }, 2])
+    })
+
     it('tells partitions apart whose names and numbers run into each other', () => {
       const { ledger } = newLedger()
       const alike = [
@@ -107,6 +160,33 @@ describe('FlowLedger', () => {
         alike.map(each => ledger.owns(each)),
         [false, true, true]
       )
+    })
+  })
+
+  describe('retention margin', () => {
+    const DAY_MS = 86_400_000
+    const marginOf = (changes: Partial<PartitionReport>, retentionMs: number | undefined) => {
+      const { ledger } = newLedger()
+      ledger.own([ORDERS_0])
+      ledger.receive(flowReport([partitionReport(changes)]), 0)
+      return ledger.status(0, () => retentionMs).partitions[0]!.retentionMarginSeconds
+    }
+
+    it('is what is left of the retention for a record as old as the one that is next', () => {
+      const margin = marginOf({ lagRecords: 3, reachedTimestampMs: Date.now() - DAY_MS / 4 }, DAY_MS)!
+      assert.ok(margin > 64_700 && margin <= 64_800, String(margin))
+      assert.equal(marginOf({ lagRecords: 3, reachedTimestampMs: Date.now() - 2 * DAY_MS }, DAY_MS), 0)
+    })
+
+    it('is all of the retention where nothing is behind', () => {
+      assert.equal(marginOf({ lagRecords: 0, reachedTimestampMs: 5 }, DAY_MS), 86_400)
+    })
+
+    it('is unknown where the retention or the age is, or how far behind it is', () => {
+      assert.equal(marginOf({ lagRecords: 3, reachedTimestampMs: Date.now() }, undefined), null)
+      assert.equal(marginOf({ lagRecords: 3, reachedTimestampMs: null }, DAY_MS), null)
+      assert.equal(marginOf({ lagRecords: 3, reachedTimestampMs: -1 }, DAY_MS), null)
+      assert.equal(marginOf({ lagRecords: null, reachedTimestampMs: null }, DAY_MS), null)
     })
   })
 

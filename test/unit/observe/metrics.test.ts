@@ -139,6 +139,22 @@ describe('metrics', () => {
       assert.equal(await harness.valueOf('farlog_gap_records_total', ORDERS_0), 0)
     })
 
+    it('of differences begin where a partition is verified, and are absent where nobody looks', async () => {
+      const name = 'farlog_verify_differences_total'
+      assert.equal(await harness.valueOf(name, ORDERS_0), 0)
+      harness.metrics.countVerifyDifferences(ORDERS_0, 2)
+      harness.metrics.countVerifyDifferences(ORDERS_0, 3)
+      const other = { ...ORDERS_0, partition: 1 }
+      harness.status = workerStatus({
+        flows: [
+          flowStatus({ partitions: [0, 1].map(partition => partitionStatus({ partition, verifiedOffset: null })) })
+        ]
+      })
+      assert.equal(await harness.valueOf(name, ORDERS_0), 5)
+      assert.equal(await harness.valueOf(name, other), undefined)
+      assert.equal(await harness.valueOf('farlog_records_total', other), 0)
+    })
+
     it('outlive ownership until they have been scraped for sure, then disappear', async () => {
       harness.metrics.countPartition(ORDERS_0, { records: 3 })
       await harness.scrape()
@@ -162,19 +178,20 @@ describe('metrics', () => {
       const series = await harness.scrape()
       assert.equal(series.get(seriesName('farlog_lag_records', ORDERS_0)), 10)
       assert.equal(series.get(seriesName('farlog_lag_seconds', ORDERS_0)), 1.5)
+      assert.equal(series.get(seriesName('farlog_verified_offset', ORDERS_0)), 80)
       assert.equal(series.get(seriesName('farlog_loss_exposure_records', FLOW)), 10)
       assert.equal(series.get(seriesName('farlog_loss_exposure_seconds', FLOW)), 1.5)
     })
 
     it('are absent, not 0, while unknown', async () => {
       await harness.scrape()
-      const partitions = [partitionStatus({ lagRecords: null, lagSeconds: null })]
+      const partitions = [partitionStatus({ lagRecords: null, lagSeconds: null, verifiedOffset: null })]
       harness.status = workerStatus({
-        flows: [flowStatus({ partitions, exposure: { records: null, seconds: null } })]
+        flows: [flowStatus({ partitions, exposure: { records: null, seconds: null }, etaSeconds: null })]
       })
       const names = [...(await harness.scrape()).keys()]
       assert.deepEqual(
-        names.filter(name => /^farlog_(lag|loss)_/.test(name)),
+        names.filter(name => /^farlog_(lag|loss|backlog|verified)_/.test(name)),
         []
       )
     })
@@ -184,6 +201,7 @@ describe('metrics', () => {
         flows: [flowStatus({ partitions: [partitionStatus({ lagRecords: 0, lagSeconds: 0 })] })]
       })
       assert.equal(await harness.valueOf('farlog_lag_seconds', ORDERS_0), 0)
+      assert.equal(await harness.valueOf('farlog_backlog_eta_seconds', FLOW), 0)
     })
 
     it('disappear with the partition', async () => {

@@ -73,6 +73,20 @@ describe('the page', () => {
     assert.match(await sentence(null, null), /^Loss exposure unknown: east has not answered/)
   })
 
+  it('says how long the backlog will take, where there is one', async () => {
+    const lines = async (etaSeconds: number | null) => {
+      const partitions = [partitionStatus({ etaSeconds })]
+      const { flows } = await render(() => workerStatus({ flows: [flowStatus({ etaSeconds, partitions })] }))
+      const row = flows.all('tr').find(each => each.all('td').length > 0)!
+      return [flows.all('p')[2]?.textContent, row.children[7]!.textContent]
+    }
+    assert.deepEqual(await lines(0), [undefined, ''])
+    assert.deepEqual(await lines(720), ['The backlog will be copied in about 12 min.', '12 min'])
+    const [sentence, cell] = await lines(null)
+    assert.match(sentence!, /^How long the backlog will take is not known yet/)
+    assert.equal(cell, 'unknown')
+  })
+
   it('shows halted partitions first, with what to do, then those with unknown and with most lag', async () => {
     const { flows } = await render(() =>
       workerStatus({

@@ -13,6 +13,9 @@ export function partitionStatus(changes: Partial<PartitionStatus> = {}): Partiti
     sourceEndOffset: 100,
     lagRecords: 10,
     lagSeconds: 1.5,
+    retentionMarginSeconds: 600_000,
+    etaSeconds: 0,
+    verifiedOffset: 80,
     ...changes
   }
 }
@@ -25,6 +28,7 @@ export function flowStatus(changes: Partial<FlowStatus> = {}): FlowStatus {
     groupId: 'farlog-east-west',
     stopped: null,
     partitions: [partitionStatus()],
+    etaSeconds: 0,
     exposure: { records: 10, seconds: 1.5 },
     events: [],
     groups: [],

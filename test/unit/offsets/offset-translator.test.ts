@@ -156,11 +156,11 @@ describe('translating an offset', () => {
     log.copy([6, 7, 8, 9, 10])
     const destination = new FakeDestination(log.batches, 0, log.nextOffset, 1_000_000)
     const translator = translatorOf(destination)
-    const answers: (Translation | undefined)[] = []
+    const answers: Translation[] = []
     for (const sourceOffset of [0, 10, 3, 4, 5, 6])
       answers.push(await translator.translate(COPIED, sourceOffset, SIGNAL))
     assert.deepEqual(
-      answers.map(answer => answer?.destinationOffset),
+      answers.map(answer => answer.destinationOffset),
       [0, 10, 3, 3, 4, 6]
     )
   })
@@ -252,30 +252,54 @@ describe('translating an offset', () => {
     }
   })
 
-  it('has no place for a reader who may miss what others have copied before the first copy of ours', async () => {
+  it('says that the first copy stands behind records of others, among which the place may be', async () => {
+    // MirrorMaker 2 has copied the first ones, and does not say from where.
     const log = new CopiedLog()
     log.marker()
-    log.copy(numbers(100, 20))
-    const alone = new FakeDestination(log.batches, 0, log.nextOffset, 1_000_000)
-    // Retention or a later start has left nothing before it: the first one there is.
-    assert.deepEqual(await translatorOf(alone).placeForReader(COPIED, 7, SIGNAL), asTranslation(log.copies[0]!))
-    const taken = new CopiedLog()
-    taken.foreign(30)
-    taken.marker()
-    taken.copy(numbers(100, 20))
-    const destination = new FakeDestination(taken.batches, 0, taken.nextOffset, 1_000_000)
-    const translator = translatorOf(destination)
-    for (const sourceOffset of [0, 99]) {
-      assert.equal(await translator.placeForReader(COPIED, sourceOffset, SIGNAL), undefined)
-    }
-    for (const copy of taken.copies) {
-      assert.deepEqual(await translator.placeForReader(COPIED, copy.sourceOffset, SIGNAL), asTranslation(copy))
+    log.foreign(700)
+    log.marker()
+    log.copy(numbers(700, 20))
+    const destination = new FakeDestination(log.batches, 0, log.nextOffset, 2_000)
+    const remembering = translatorOf(destination)
+    const first = log.copies[0]!
+    for (const translator of [remembering, remembering, translatorOf(destination)]) {
+      for (const [sourceOffset, isBehindOthers] of [
+        [0, true],
+        [699, true],
+        // Its copy itself is there.
+        [700, false],
+        [701, false]
+      ] as const) {
+        const found = await translator.translate(COPIED, sourceOffset, SIGNAL)
+        const expected = asTranslation(log.firstFrom(sourceOffset, 0)!)
+        assert.deepEqual(found, { ...expected, isBehindOthers }, `of ${sourceOffset}`)
+      }
     }
     // A hole behind the first copy is one.
-    taken.copy(numbers(130, 5))
-    destination.becomes(taken.batches, 0, taken.nextOffset)
-    assert.deepEqual(await translator.placeForReader(COPIED, 125, SIGNAL), asTranslation(taken.copies[20]!))
-    assert.equal(destination.held, 0)
+    log.copy(numbers(730, 5))
+    destination.becomes(log.batches, 0, log.nextOffset)
+    assert.deepEqual(await remembering.translate(COPIED, 725, SIGNAL), asTranslation(log.copies[20]!))
+    // Retention has taken them, up to the marker.
+    destination.becomes(log.batches, first.destinationOffset - 1, log.nextOffset)
+    assert.deepEqual(await remembering.translate(COPIED, 0, SIGNAL), asTranslation(first))
+  })
+
+  it('is the end of a partition that holds no copy yet, and says whether others have written there', async () => {
+    const log = new CopiedLog(5)
+    log.marker()
+    const destination = new FakeDestination(log.batches, 5, log.nextOffset, 2_000)
+    const end = { kind: 'end', sourceOffset: undefined } as const
+    for (const [write, isBehindOthers] of [
+      [() => {}, false],
+      [() => log.foreign(2), true]
+    ] as const) {
+      write()
+      destination.becomes(log.batches, 5, log.nextOffset)
+      for (const sourceOffset of [0, 40]) {
+        const found = await translatorOf(destination).translate(COPIED, sourceOffset, SIGNAL)
+        assert.deepEqual(found, { ...end, destinationOffset: log.nextOffset, isBehindOthers })
+      }
+    }
   })
 
   it('refuses a corrupt batch instead of passing over what may be the place', async () => {
@@ -352,14 +376,30 @@ class World {
   async #check(sourceOffset: number): Promise<void> {
     const copied = { ...COPIED, firstDestinationOffset: this.#firstDestinationOffset }
     for (const translator of [this.#translator, translatorOf(this.destination)]) {
-      const found = await translator.translate(copied, sourceOffset, SIGNAL)
+      const { isBehindOthers, ...found } = await translator.translate(copied, sourceOffset, SIGNAL)
       const expected = this.#expected(sourceOffset)
-      assert.deepEqual(found, expected, `source offset ${sourceOffset} of ${JSON.stringify(this.log.copies)}`)
+      const seen = `source offset ${sourceOffset} of ${JSON.stringify(this.log.copies)}`
+      assert.deepEqual(found, withoutOthers(expected), seen)
+      this.#checkOthers(sourceOffset, expected, isBehindOthers, seen)
     }
   }
 
-  #expected(sourceOffset: number): Translation | undefined {
-    const start = Math.max(this.#firstDestinationOffset, this.#logStart)
+  /** Others count from the start up to the place, where no copy stands before it. */
+  #checkOthers(sourceOffset: number, expected: Translation, isBehindOthers: boolean, seen: string): void {
+    const { destinationOffset: place, sourceOffset: placed, kind } = expected
+    const isExact = kind === 'copy' && placed === sourceOffset && this.#isFenced
+    const isFirst = !isExact && !this.#hasCopyBetween(this.#start, place)
+    const isAmong = (start: number) => this.log.others.some(offset => offset >= start && offset < place)
+    if (!isFirst || !isAmong(this.#logStart)) assert.equal(isBehindOthers, false, seen)
+    else if (isAmong(this.#start)) assert.equal(isBehindOthers, true, seen)
+  }
+
+  get #start(): number {
+    return Math.max(this.#firstDestinationOffset, this.#logStart)
+  }
+
+  #expected(sourceOffset: number): Translation {
+    const start = this.#start
     const exact = this.log.firstFrom(sourceOffset, start)
     const newest = this.log.newest(start)
     // Where the numbers do not go back at the start, what stands before it is not told apart from what stands behind it.
@@ -370,16 +410,21 @@ class World {
     if (isFirst && exact?.sourceOffset !== sourceOffset && below !== undefined) {
       if (below.sourceOffset < (exact?.sourceOffset ?? sourceOffset)) return this.#withoutStart(sourceOffset)
     }
-    return exact ? asTranslation(exact) : newest && endBehind(newest)
+    return exact ? asTranslation(exact) : this.#end(newest)
   }
 
   #hasCopyBetween(start: number, end: number): boolean {
     return this.log.copies.some(({ destinationOffset }) => destinationOffset >= start && destinationOffset < end)
   }
 
-  #withoutStart(sourceOffset: number): Translation | undefined {
+  #withoutStart(sourceOffset: number): Translation {
     const found = this.log.firstFrom(sourceOffset, this.#logStart)
-    return found ? asTranslation(found) : endBehind(this.log.newest(this.#logStart)!)
+    return found ? asTranslation(found) : this.#end(this.log.newest(this.#logStart))
+  }
+
+  #end(newest: KnownCopy | undefined): Translation {
+    if (newest !== undefined) return endBehind(newest)
+    return { destinationOffset: this.log.nextOffset, kind: 'end', sourceOffset: undefined, isBehindOthers: false }
   }
 }
 
@@ -418,21 +463,25 @@ function grown(sourceOffsets: number): CopiedLog {
 }
 
 /** Each source record from the offset on has a copy at or behind the place. */
-function assertMissesNothing(log: CopiedLog, sourceOffset: number, found: Translation | undefined): void {
+function assertMissesNothing(log: CopiedLog, sourceOffset: number, found: Translation): void {
   const copied = new Set(log.copies.map(copy => copy.sourceOffset).filter(offset => offset >= sourceOffset))
   const read = new Set(
-    log.copies.filter(copy => copy.destinationOffset >= (found?.destinationOffset ?? 0)).map(copy => copy.sourceOffset)
+    log.copies.filter(copy => copy.destinationOffset >= found.destinationOffset).map(copy => copy.sourceOffset)
   )
   const missed = [...copied].filter(offset => !read.has(offset))
-  assert.deepEqual(missed, [], `${sourceOffset} was translated to ${found?.destinationOffset}`)
+  assert.deepEqual(missed, [], `${sourceOffset} was translated to ${found.destinationOffset}`)
 }
 
 function asTranslation({ sourceOffset, destinationOffset }: KnownCopy): Translation {
-  return { destinationOffset, kind: 'copy', sourceOffset }
+  return { destinationOffset, kind: 'copy', sourceOffset, isBehindOthers: false }
 }
 
 function endBehind({ sourceOffset, destinationOffset }: KnownCopy): Translation {
-  return { destinationOffset: destinationOffset + 1, kind: 'end', sourceOffset }
+  return { destinationOffset: destinationOffset + 1, kind: 'end', sourceOffset, isBehindOthers: false }
+}
+
+function withoutOthers({ isBehindOthers: _, ...place }: Translation): Omit<Translation, 'isBehindOthers'> {
+  return place
 }
 
 function numbers(first: number, count: number): number[] {

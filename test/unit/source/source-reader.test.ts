@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
+import type { ByteBudget } from '../../../src/source/byte-budget.ts'
+import type { SourceReaderOptions } from '../../../src/source/fetch-loop.ts'
 import { SourceReader } from '../../../src/source/source-reader.ts'
+import { until } from '../../support/wait.ts'
 import { FakeSource, FakeTarget } from './support/fake-source.ts'
 
 const MIB = 1024 * 1024
@@ -99,6 +102,139 @@ describe('SourceReader', () => {
     )
   })
 
+  describe('with an order', () => {
+    it('reads what has caught up by a loop of its own, and goes on with it where it was', async () => {
+      const { source, targets } = await reading(0, 6, { isOrdered: true })
+      for (const backlog of [1, 3, 4]) source.endOffsets.set(backlog, 1_000_000)
+      await everyRequestAnswered(source, 3)
+      assert.deepEqual(readBy(source).get('fetch-0'), [1, 3, 4])
+      assert.deepEqual(readBy(source).get('fetch-live-0'), [0, 2, 5])
+      assertEachReadByOne(source, targets)
+      assert.deepEqual(
+        targets.map(({ isBacklog }) => isBacklog),
+        [false, true, false, true, true, false]
+      )
+      source.endOffsets.delete(3)
+      await everyRequestAnswered(source, 3)
+      assert.deepEqual(readBy(source).get('fetch-live-0'), [0, 2, 5, 3])
+      for (const { processed } of targets) {
+        assert.deepEqual(
+          processed,
+          processed.map((_, i) => i)
+        )
+      }
+    })
+
+    it('takes new traffic for backlog once it has not come near its end for five seconds', async () => {
+      let nowMs = 1_000
+      using _clock = steppedClock(() => nowMs)
+      const { source } = await reading(0, 2, { isOrdered: true })
+      await everyRequestAnswered(source, 3)
+      assert.deepEqual(readBy(source).get('fetch-live-0'), [0, 1])
+      source.endOffsets.set(1, 1_000_000)
+      await everyRequestAnswered(source, 3)
+      nowMs += 4_999
+      await everyRequestAnswered(source, 3)
+      assert.deepEqual(readBy(source).get('fetch-live-0'), [0, 1])
+      nowMs += 1
+      await everyRequestAnswered(source, 3)
+      assert.deepEqual(readBy(source).get('fetch-live-0'), [0])
+      assert.deepEqual(readBy(source).get('fetch-0'), [1])
+    })
+
+    it('hands over every record once and in order, whatever catches up and falls behind', async () => {
+      await fc.assert(
+        fc.asyncProperty(
+          fc.constantFrom(0, 40),
+          fc.array(fc.record({ next: fc.nat({ max: 20 }), partition: fc.nat({ max: 9 }), isBehind: fc.boolean() }), {
+            minLength: 10,
+            maxLength: 80
+          }),
+          async (roundTripMs, steps) => {
+            let nowMs = 1_000
+            using _clock = steppedClock(() => nowMs)
+            const { source, targets, stop } = await reading(roundTripMs, 10, { isOrdered: true })
+            for (const { next, partition, isBehind } of steps) {
+              nowMs += 2_000
+              if (isBehind) source.endOffsets.set(partition, 1_000_000)
+              else source.endOffsets.delete(partition)
+              source.held[next % source.held.length]!.answer()
+              await settled()
+            }
+            await everyRequestAnswered(source, 4)
+            assertEachReadByOne(source, targets)
+            for (const { processed, fetchOffset } of targets) {
+              assert.deepEqual(
+                processed,
+                Array.from({ length: fetchOffset }, (_, i) => i)
+              )
+            }
+            await stop()
+            assert.equal(source.unreleased, 0)
+          }
+        ),
+        { numRuns: 40 }
+      )
+    })
+  })
+
+  it('does not ask for what is not due, and does when it is, whatever others do meanwhile', async () => {
+    const { source, targets } = await reading(0, 3)
+    targets[1]!.dueAtMs = performance.now() + 150
+    await everyRequestAnswered(source, 2)
+    assert.deepEqual(readBy(source).get('fetch-0'), [0, 2])
+    const { fetchOffset, dueAtMs } = targets[1]!
+    await until(
+      async () => {
+        await everyRequestAnswered(source, 1)
+        return readBy(source).get('fetch-0')?.includes(1)
+      },
+      { describe: 'what is due to be asked for', pauseMs: 5 }
+    )
+    assert.ok(performance.now() >= dueAtMs)
+    await everyRequestAnswered(source, 1)
+    assert.deepEqual(targets[1]!.processed.slice(fetchOffset), [fetchOffset])
+  })
+
+  it('sleeps until something is due where nothing else is read', async () => {
+    const { source, targets } = await reading(0, 2)
+    const dueAtMs = performance.now() + 150
+    for (const target of targets) target.dueAtMs = dueAtMs
+    await everyRequestAnswered(source, 2)
+    assert.deepEqual(source.held, [])
+    await until(() => source.held.length > 0, { describe: 'what is due to be asked for', pauseMs: 5 })
+    assert.ok(performance.now() >= dueAtMs)
+    assertEachReadByOne(source, targets)
+  })
+
+  it('asks for no more than the budget allows, and waits until what came is paid for', async () => {
+    let waitMs = 0
+    const taken: number[] = []
+    const budget = {
+      waitMs: () => waitMs,
+      answerBytesMax: () => 50_000,
+      countHungry: () => {},
+      take: (bytes: number) => {
+        taken.push(bytes)
+        waitMs = 20
+      }
+    }
+    const { source, targets, stop } = await reading(0, 1, { budget: budget as unknown as ByteBudget })
+    assert.equal(source.held[0]!.maxBytes, 50_000)
+    await everyRequestAnswered(source, 1)
+    assert.deepEqual(source.held, [])
+    assert.deepEqual(
+      targets.map(({ processed }) => processed),
+      [[0]],
+      'what is here is not held up'
+    )
+    assert.equal(taken.length, 1)
+    assert.ok(taken[0]! > 16)
+    waitMs = 0
+    await until(() => source.held.length > 0, { describe: 'the next request', pauseMs: 5 })
+    await stop()
+  })
+
   it('gives a new partition to the loop with the fewest, and reads a removed one no more', async () => {
     const { source, targets, reader } = await reading(40, 16)
     await everyRequestAnswered(source, 3)
@@ -123,14 +259,15 @@ describe('SourceReader', () => {
 })
 
 /** A reader that has begun with so many partitions. */
-async function reading(roundTripMs: number, partitions: number) {
+async function reading(roundTripMs: number, partitions: number, options: Partial<SourceReaderOptions> = {}) {
   const source = new FakeSource(roundTripMs)
   const abort = new AbortController()
   const reader = new SourceReader({
     cluster: source.cluster,
     signal: abort.signal,
     hasRoom: () => true,
-    retrying: error => assert.fail(error)
+    retrying: error => assert.fail(error),
+    ...options
   })
   const targets = Array.from({ length: partitions }, (_, partition) => new FakeTarget(partition))
   for (const target of targets) reader.add(target)
@@ -141,6 +278,13 @@ async function reading(roundTripMs: number, partitions: number) {
     assert.equal(source.held.length, 0)
   }
   return { source, targets, reader, stop }
+}
+
+/** `performance.now()` says what it is told to. */
+function steppedClock(nowMs: () => number): Disposable {
+  Object.defineProperty(performance, 'now', { configurable: true, value: nowMs })
+  // The prototype's shows again.
+  return { [Symbol.dispose]: () => void Reflect.deleteProperty(performance, 'now') }
 }
 
 /** So many times: all requests that are unanswered then. */

@@ -16,6 +16,19 @@ describe('Wakeup', () => {
     await wakeup.wait()
   })
 
+  it('ends a wait that is limited by itself, or by a wake before that', async () => {
+    const begunAtMs = performance.now()
+    await new Wakeup().wait(30)
+    assert.ok(performance.now() - begunAtMs >= 29)
+    const wakeup = new Wakeup()
+    const waiting = wakeup.wait(60_000)
+    assert.equal(await isDone(waiting), false)
+    wakeup.wake()
+    await waiting
+    assert.equal(await isDone(wakeup.wait(2 ** 40)), false)
+    wakeup.wake()
+  })
+
   it('counts many wakes as one', async () => {
     const wakeup = new Wakeup()
     for (let i = 0; i < 3; i++) wakeup.wake()

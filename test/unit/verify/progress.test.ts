@@ -14,8 +14,8 @@ describe('progress of a verification', () => {
     const output = { ...terminal, write: (text: string) => (written += text) }
     const progress = new Progress('east → west', output, () => nowMs)
     progress.started(4_000, 2)
-    progress.read({ records: 1_000, sourceOffsets: 1_000 })
-    progress.read({ records: 1_500, sourceOffsets: 0 })
+    progress.read({ side: 'source', records: 1_000, sourceOffsets: 1_000 })
+    progress.read({ side: 'destination', records: 1_500, sourceOffsets: 0 })
     progress.compared(3)
     nowMs = 2_000
     return progress
@@ -39,7 +39,7 @@ describe('progress of a verification', () => {
 
   it('never says more than 100 %', () => {
     using progress = start({})
-    progress.read({ records: 0, sourceOffsets: 9_000 })
+    progress.read({ side: 'source', records: 0, sourceOffsets: 9_000 })
     progress.show()
     assert.match(written, /east → west 100 %/)
   })

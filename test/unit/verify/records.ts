@@ -64,6 +64,7 @@ export function startComparison(
     sourceEndOffset,
     sourceEndOffsetAfter: sourceEndOffset,
     sourceLogStartOffset: 0,
+    destinationEndOffset: partition.destinationEndOffset ?? 0,
     destinationLogStartOffset: 0,
     startsAtLatest: false,
     isSourceCompacted: false,

@@ -24,7 +24,9 @@ export function partitionReport(changes: Partial<PartitionReport> = {}): Partiti
     progress: undefined,
     sourceEndOffset: 100,
     lagRecords: 0,
+    reachedTimestampMs: null,
     lagSeconds: 0,
+    backlogRecords: 0,
     counts: { records: 0, bytes: 0, gapRecords: 0, duplicateRecords: 0, loopedRecords: 0 },
     ...changes
   }

@@ -24,6 +24,8 @@ export class CopiedLog {
   readonly batches: LoggedBatch[] = []
   /** In the order in which they stand there. */
   readonly copies: KnownCopy[] = []
+  /** Where records of others stand. */
+  readonly others: number[] = []
   nextOffset: number
 
   constructor(firstOffset = 0) {
@@ -50,6 +52,7 @@ export class CopiedLog {
     const records = Array.from({ length: count }, (_, index) =>
       record(this.nextOffset++, index % 2 === 0 ? undefined : `east/orders/2/${index}`)
     )
+    this.others.push(...records.map(({ offset }) => offset))
     this.#store(baseOffset, records, options, 3)
   }
 

@@ -15,6 +15,8 @@ export interface HeldFetch {
   /** What the connection it came on is for. */
   readonly purpose: string
   readonly asked: readonly AskedPartition[]
+  /** Of the whole answer. */
+  readonly maxBytes: number
   /** Answers with one record of each partition that is asked for, whose key is its offset. */
   answer(): void
 }
@@ -29,6 +31,8 @@ export class FakeSource {
   readonly #roundTripMs: number
   /** Unanswered requests, oldest first. */
   readonly held: HeldFetch[] = []
+  /** Where partitions end; one behind what is asked for where nothing is said. */
+  readonly endOffsets = new Map<number, number>()
   /** Answers that are not given back. */
   unreleased = 0
 
@@ -42,21 +46,27 @@ export class FakeSource {
       leaderOf: () => ({ nodeId: 1, leaderEpoch: 5 }),
       batchBroker: async (_nodeId: number, purpose: string) => ({
         roundTripMs: this.#roundTripMs,
-        request: (_api: unknown, [body]: readonly Buffer[]) => this.#hold(purpose, askedIn(body!))
+        request: (_api: unknown, [body]: readonly Buffer[]) =>
+          this.#hold(purpose, askedIn(body!), body!.readInt32BE(12))
       })
     }
     return fake as unknown as Cluster
   }
 
-  #hold(purpose: string, asked: readonly AskedPartition[]): Promise<{ bytes: Buffer; release(): void }> {
+  #hold(
+    purpose: string,
+    asked: readonly AskedPartition[],
+    maxBytes: number
+  ): Promise<{ bytes: Buffer; release(): void }> {
     return new Promise(resolve => {
       const request = {
         purpose,
         asked,
+        maxBytes,
         answer: () => {
           this.held.splice(this.held.indexOf(request), 1)
           this.unreleased++
-          resolve({ bytes: recordOfEach(asked), release: () => this.unreleased-- })
+          resolve({ bytes: recordOfEach(asked, this.endOffsets), release: () => this.unreleased-- })
         }
       }
       this.held.push(request)
@@ -71,6 +81,9 @@ export class FakeTarget implements FetchTarget {
   readonly partition: number
   readonly lastFetchedEpoch = 5
   readonly bufferedBytes = 0
+  readonly fetchBytesMax = Number.POSITIVE_INFINITY
+  dueAtMs = 0
+  isBacklog = true
   fetchOffset: number
   isOpen = true
   /** Offsets whose records were handed over, in that order. */
@@ -82,8 +95,9 @@ export class FakeTarget implements FetchTarget {
     this.fetchOffset = fetchOffset
   }
 
-  received(): void {
+  received(fetched: FetchedPartition): FetchedPartition {
     this.fetchOffset++
+    return fetched
   }
 
   process({ records }: FetchedPartition): void {
@@ -110,11 +124,11 @@ function askedIn(body: Buffer): AskedPartition[] {
   })
 }
 
-function recordOfEach(asked: readonly AskedPartition[]): Buffer {
+function recordOfEach(asked: readonly AskedPartition[], endOffsets: ReadonlyMap<number, number>): Buffer {
   const partitions = asked.map(({ partition, fetchOffset }) => {
     const records = Buffer.alloc(8)
     records.writeBigInt64BE(BigInt(fetchOffset))
-    return { partition, records }
+    return { partition, records, lastStableOffset: endOffsets.get(partition) ?? fetchOffset + 1 }
   })
   return fetchResponse({ topics: [{ topicId: TOPIC.topicId, partitions }] })
 }
