@@ -44,7 +44,8 @@ Options:
   --max-lag DURATION    How far any partition may be behind (default: 10s).
   --quiet DURATION      How long nothing must have come to the source (default: 5s).
   --timeout DURATION    For all waiting together (default: 5m).
-  --no-verify           Leave the comparison out.
+  --no-verify           Leave the comparison out. Where the flow back never ran, it then reads all there is at
+                        the destination, since others may have written there.
   --groups PATTERNS     Only these of the configured groups: comma-separated regular expressions that match
                         the whole name.
   --reverse-group NAME  Group of the workers of the way back (default: farlog-<destination>-<source>).
@@ -86,7 +87,7 @@ Examples:
     const reverseGroupId = readReverseGroup(values['reverse-group'], flow)
     const report = await switchOver({
       ...{ config, flow, reverseGroupId, groups, ...waits, isDryRun: values['dry-run'] === true },
-      verify: values['no-verify'] ? undefined : () => verify(config, flow),
+      verify: values['no-verify'] ? undefined : isWhole => verify(config, flow, isWhole),
       orderedBy: `${userInfo().username}@${hostname()}`,
       say: (step, what) => process.stderr.write(stepLine(SWITCHOVER_STEPS, step, what)),
       signal: interruptible()
@@ -96,9 +97,12 @@ Examples:
   }
 }
 
-async function verify(config: Config, flow: FlowConfig): Promise<FlowReport> {
+async function verify(config: Config, flow: FlowConfig, isWhole: boolean): Promise<FlowReport> {
   const limits = { differencesPerPartition: DIFFERENCES_MAX, differencesMax: DIFFERENCES_MAX }
-  const memory = { memory: 'incremental' as const, verifiedBy: `${userInfo().username}@${hostname()}` }
+  const memory = {
+    memory: isWhole ? ('full' as const) : ('incremental' as const),
+    verifiedBy: `${userInfo().username}@${hostname()}`
+  }
   using progress = new Progress(`${flow.source.alias} → ${flow.destination.alias}`, process.stderr)
   // That nothing is missing at the end is seen to otherwise, and heartbeats never stop.
   return await verifyFlow(config, flow, { topics: undefined, isLagAllowed: true, ...limits, ...memory }, progress)

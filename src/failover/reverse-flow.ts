@@ -18,6 +18,7 @@ import type { Progress } from '../flow/messages.ts'
 import { concurrently } from '../status/concurrently.ts'
 import type { FlowSides } from './flow-sides.ts'
 import type { OrderBook } from './order-book.ts'
+import type { CopiedPartition } from './shut-out.ts'
 
 /** What was done to have the reverse flow run. */
 export interface ReverseStart {
@@ -67,14 +68,9 @@ export function reverseOf({ source, destination }: FlowConfig, groupId: string |
 export async function startReverse(options: ReverseStartOptions): Promise<ReverseStart> {
   const { sides, book, losses, reason, orderedBy, isDryRun, signal } = options
   const newest = await book.newest()
-  const progress = await readProgress(sides, signal)
-  const isGoing = (loss: PartitionLoss) => {
-    const copy = { topic: loss.destinationTopic, partition: loss.partition }
-    return progress.has(partitionKey(copy)) || book.requestFor(copy)?.topicId === topicIdOf(sides, loss)
-  }
   // A topic that is not there can't be read either.
   const there = losses.filter(loss => topicIdOf(sides, loss) !== undefined)
-  const unbegun = there.filter(loss => !isGoing(loss))
+  const unbegun = await findUnbegun(sides, book, there, signal)
   if (!isDryRun) await concurrently(unbegun, ASKED_AT_A_TIME, loss => begin(options, loss))
   const standing = newest?.action === 'START' && newest.reason === reason ? newest : undefined
   const order = isDryRun ? null : (standing ?? (await book.give({ action: 'START', reason, orderedBy })))
@@ -85,6 +81,23 @@ export async function startReverse(options: ReverseStartOptions): Promise<Revers
     going: there.length - unbegun.length,
     order
   }
+}
+
+/**
+ * Those of which the reverse flow has no progress, and nobody has asked it to begin anywhere. `book.newest` is to be called before.
+ * @throws ClusterError where a cluster can't be asked
+ */
+export async function findUnbegun<Partition extends CopiedPartition>(
+  sides: FlowSides,
+  book: OrderBook,
+  partitions: readonly Partition[],
+  signal: AbortSignal
+): Promise<Partition[]> {
+  const progress = await readProgress(sides, signal)
+  return partitions.filter(partition => {
+    const copy = { topic: partition.destinationTopic, partition: partition.partition }
+    return !progress.has(partitionKey(copy)) && book.requestFor(copy)?.topicId !== topicIdOf(sides, partition)
+  })
 }
 
 /** How far a flow is with each partition, by the source partition's key. @throws ClusterError */
@@ -118,7 +131,7 @@ async function begin({ sides, book, readsWhole, orderedBy, reason }: ReverseStar
   })
 }
 
-function topicIdOf({ source }: FlowSides, { destinationTopic, partition }: PartitionLoss): string | undefined {
+function topicIdOf({ source }: FlowSides, { destinationTopic, partition }: CopiedPartition): string | undefined {
   const topic = source.topic(destinationTopic)
   return topic?.partitions[partition] === undefined ? undefined : topic.topicId
 }

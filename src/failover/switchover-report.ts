@@ -22,8 +22,11 @@ export interface SwitchoverOptions {
   readonly quietMs: number
   /** For all that is waited for together. */
   readonly timeoutMs: number
-  /** Compares both sides; `undefined` to leave it out. @throws VerifyError where it can't */
-  readonly verify: (() => Promise<FlowReport>) | undefined
+  /**
+   * Compares both sides, all of them where `isWhole`, and else what earlier runs have not compared; `undefined` to leave it out.
+   * @throws VerifyError where it can't
+   */
+  readonly verify: ((isWhole: boolean) => Promise<FlowReport>) | undefined
   /** Tell what stands in the way, wait for nothing, change nothing. */
   readonly isDryRun: boolean
   /** User and host. */

@@ -36,7 +36,7 @@ import type { GroupOutcome } from './move-groups.ts'
 import { OrderBook } from './order-book.ts'
 import { untilQuiet } from './quiet-source.ts'
 import { readLosses } from './read-losses.ts'
-import { type ReverseStart, reverseOf, startReverse } from './reverse-flow.ts'
+import { findUnbegun, type ReverseStart, reverseOf, startReverse } from './reverse-flow.ts'
 import { named, StepRefused } from './step-refused.ts'
 import {
   SWITCHOVER_STEPS,
@@ -105,7 +105,7 @@ class Switchover {
         producers: () => this.#producers(),
         drained: () => this.#drained(),
         groups: () => this.#moveGroups(reverseSides),
-        verify: () => this.#verify(),
+        verify: () => this.#verify(reverseSides, reverseBook),
         stop: () => this.#stop(),
         reverse: () => this.#startReverse(reverseSides, reverseBook)
       }
@@ -270,11 +270,14 @@ class Switchover {
     }
   }
 
-  async #verify(): Promise<void> {
-    const { verify, isDryRun, say } = this.#options
+  async #verify(reverseSides: FlowSides, reverseBook: OrderBook): Promise<void> {
+    const { verify, isDryRun, say, signal } = this.#options
     if (verify === undefined) return say('verify', 'left out, as asked for')
     if (isDryRun) return say('verify', 'left out in a dry run: see farlog verify')
-    this.#verified = await verify()
+    await reverseBook.newest()
+    const unbegun = await findUnbegun(reverseSides, reverseBook, await this.#partitions(), signal)
+    // What others have written at the destination counts for where the way back begins, whenever it was compared.
+    this.#verified = await verify(unbegun.length > 0)
     const { verdict, totals, failures } = this.#verified
     if (verdict === 'could not compare')
       throw new StepRefused(`could not compare: ${failures[0]?.message ?? 'unknown'}`)
@@ -314,18 +317,16 @@ class Switchover {
     const { flow, isDryRun, orderedBy, say, signal } = this.#options
     const name = `${flow.destination.alias} → ${flow.source.alias}`
     if (isDryRun) return say('reverse', `${name} would be started`)
-    // What is not compared may be anything.
-    const shared = new Set(this.#verified?.topics.filter(({ foreign }) => foreign > 0).map(({ topic }) => topic))
+    // What is not compared may be anything: then all of it is read, and what came from the source is found out to have.
+    const verified = this.#verified?.topics
+    const readsWhole = (topic: string) => verified?.find(each => each.topic === topic)?.foreign !== 0
     this.#reverse = await startReverse({
       ...{ sides: reverseSides, book: reverseBook, losses: this.#losses ?? [] },
-      ...{ readsWhole: (topic: string) => shared.has(topic), reason: this.#startReason(this.#order!) },
+      ...{ readsWhole, reason: this.#startReason(this.#order!) },
       ...{ orderedBy, isDryRun, signal }
     })
     const { begun, going, workers } = this.#reverse
-    say(
-      'reverse',
-      `${name} runs: ${begun} partitions begin behind the copies, ${going} go on; ${workers ?? 'unknown'} workers`
-    )
+    say('reverse', `${name} runs: ${begun} partitions begin, ${going} go on; ${workers ?? 'unknown'} workers`)
   }
 
   #failover(step: SwitchoverStep): Failover {

@@ -199,8 +199,11 @@ describe('farlog switchover', function () {
       timeoutMs: 60_000,
       describe: 'copies on both sides of it'
     })
+    // What was compared before is not forgotten for it.
+    assert.equal((await sites.farlog(['verify'], env)).code, 0)
     const { code, report } = await switchOver(env, ...QUICK, '--timeout', '60s')
     assert.equal(code, 0, JSON.stringify(report.problems))
+    assert.equal(report.verified!.totals.foreign, 1)
     assert.equal(report.loss!.lostRecordsMax, 0)
     assert.equal(report.verified!.verdict, 'identical')
     await westWriter.write('shared', 0, [{ value: 'written after the move' }])

@@ -75,6 +75,8 @@ class World {
   readonly #orders: OrderLog
   /** By their processes. */
   readonly #workers = new Map<Process, Worker>()
+  /** Those that have crashed, too. */
+  readonly #everyWorker: Worker[] = []
   #incarnations = 0
   #stopsLeft: number
   /** Who has stopped the flow at present. */
@@ -194,6 +196,8 @@ class World {
       return error instanceof Error ? error : new Error(String(error))
     } finally {
       process.off('unhandledRejection', onRejection)
+      // Node keeps what waits for a composite of signals until one of them comes, and all of this world with it.
+      for (const worker of this.#everyWorker) worker.end()
     }
   }
 
@@ -251,6 +255,7 @@ class World {
         this.trace.note(name, () => `${message} ${JSON.stringify(fields)}`)
     })
     this.#workers.set(worker.process, worker)
+    this.#everyWorker.push(worker)
     // What it does from the beginning is its own process's.
     this.scheduler.schedule(worker.process, 0, () => worker.start())
   }

@@ -173,6 +173,11 @@ export class Worker implements Member {
     }
   }
 
+  /** The world is over. */
+  end(): void {
+    void this.#mirror?.release(0)
+  }
+
   /** Hears of orders for what is under way. */
   #scheduleOrders(): void {
     this.#options.scheduler.schedule(this.process, ORDERS_INTERVAL_MS, () => void this.#lookAtOrders())
