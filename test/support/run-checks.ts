@@ -45,9 +45,11 @@ const files = Object.entries(FILES)
   .filter(([name]) => names.includes(name))
   .flatMap(([name, pattern]) => testFiles(pattern).map(file => ({ name, file })))
 for (const { name } of files) tallies.set(name, sum([]))
-await inTurns(files, JOBS, async ({ name, file }) =>
-  tallies.set(name, sum([tallies.get(name)!, await fileAlone(file)]))
-)
+await inTurns(files, JOBS, async ({ name, file }) => {
+  const tally = await fileAlone(file)
+  // Only now: others of the same name may have ended meanwhile.
+  tallies.set(name, sum([tallies.get(name)!, tally]))
+})
 
 console.log()
 for (const [name, tally] of tallies) console.log(`${name.padEnd(12)} ${summary(tally)}`)
