@@ -2,8 +2,12 @@ import type { FetchResponse } from '../cluster/fetch.ts'
 import { firstBatchBytes, lastBatchIn } from '../records/batch.ts'
 import type { ByteBudget } from './byte-budget.ts'
 
-/** Where an answer holds fewer batches than this, too much of it may be the beginning of one that is fetched again. */
-const BATCHES_MIN = 2
+/**
+ * Where an answer holds fewer batches than this, too much of it may be the beginning of one that is fetched again. Across a long
+ * way that is better than a single batch for each round trip.
+ */
+const BATCHES_MIN = 4
+const BATCHES_MIN_FAR = 2
 /** A broker sends one whole batch, however large, where it may send less than that. */
 const ONE_BATCH = 1
 
@@ -11,7 +15,8 @@ const ONE_BATCH = 1
  * What one fetch loop asks for within a budget.
  *
  * A broker cuts an answer where it is full, in the midst of a batch, which then comes again whole. Where answers are small that
- * would be a good part of all that is paid for. So a multiple of a batch is asked for: in a backlog most are alike.
+ * would be a good part of all that is paid for. So a multiple of a batch is asked for, as in a backlog most are alike; or a
+ * single one, which is never cut.
  */
 export class BudgetedAnswers {
   readonly #budget: ByteBudget
@@ -31,11 +36,11 @@ export class BudgetedAnswers {
   }
 
   /** How much the next answer may hold. */
-  get bytesMax(): number {
+  bytesMax(isFar: boolean): number {
     const bytesMax = this.#budget.answerBytesMax(this.#isBacklog)
     if (this.#batchBytes === 0) return bytesMax
     const batches = Math.floor(bytesMax / this.#batchBytes)
-    return batches < BATCHES_MIN ? ONE_BATCH : batches * this.#batchBytes
+    return batches < (isFar ? BATCHES_MIN_FAR : BATCHES_MIN) ? ONE_BATCH : batches * this.#batchBytes
   }
 
   /** The loop begins to fetch: until an answer says otherwise, it has much to fetch. */

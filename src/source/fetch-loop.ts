@@ -297,7 +297,7 @@ export class FetchLoop {
     try {
       const connection = await this.#options.cluster.batchBroker(this.#nodeId, this.#purpose)
       this.#setWindow(connection.roundTripMs)
-      const maxBytes = Math.min(this.#window.answerBytesMax, this.#budgeted?.bytesMax ?? Number.POSITIVE_INFINITY)
+      const maxBytes = this.#answerBytesMax
       const response = await fetch(connection, {
         maxWaitMs: Math.ceil(this.#maxWaitMs),
         minBytes: 1,
@@ -318,6 +318,12 @@ export class FetchLoop {
       await this.#recover(error)
       return undefined
     }
+  }
+
+  get #answerBytesMax(): number {
+    const { answerBytesMax, roundTripMsMin } = this.#window
+    if (this.#budgeted === undefined) return answerBytesMax
+    return Math.min(answerBytesMax, this.#budgeted.bytesMax(roundTripMsMin >= FAR_ROUND_TRIP_MS))
   }
 
   async #recover(error: unknown): Promise<void> {

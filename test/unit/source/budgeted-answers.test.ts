@@ -31,27 +31,33 @@ function newAnswers(shared = sharedBudget()): BudgetedAnswers {
 describe('BudgetedAnswers', () => {
   it('asks for as many batches like the last ones as the budget lets one answer hold', () => {
     const answers = newAnswers()
-    assert.equal(answers.bytesMax, ANSWER_BYTES)
+    assert.equal(answers.bytesMax(false), ANSWER_BYTES)
     for (const [records, bytesMax] of [
       [Buffer.concat([batchOf(500), batchOf(20_000)]), 80_000],
-      [Buffer.concat([batchOf(20_000), batchOf(25_000)]).subarray(0, 30_000), 75_000],
-      [batchOf(40_000).subarray(0, 100), 80_000],
-      [Buffer.alloc(0), 80_000],
+      [Buffer.concat([batchOf(20_000), batchOf(21_000)]).subarray(0, 30_000), 84_000],
+      [batchOf(22_000).subarray(0, 100), 88_000],
+      [Buffer.alloc(0), 88_000],
       [batchOf(1_000), 90_000]
     ] as const) {
       answers.received(answer(records), ANSWER_BYTES)
-      assert.equal(answers.bytesMax, bytesMax)
+      assert.equal(answers.bytesMax(false), bytesMax)
     }
   })
 
   it('asks for a single one where they are too large for more', () => {
     const answers = newAnswers()
-    for (const records of [batchOf(45_001), batchOf(1_000_000).subarray(0, 90_000)]) {
-      answers.received(answer(records), ANSWER_BYTES)
-      assert.equal(answers.bytesMax, 1)
+    for (const [batch, fromAfar] of [
+      [batchOf(22_501), 67_503],
+      [batchOf(45_000), 90_000],
+      [batchOf(45_001), 1],
+      [batchOf(1_000_000).subarray(0, 90_000), 1]
+    ] as const) {
+      answers.received(answer(batch), ANSWER_BYTES)
+      assert.equal(answers.bytesMax(false), 1)
+      assert.equal(answers.bytesMax(true), fromAfar, 'across a long way two are better than one')
     }
     answers.received(answer(batchOf(10_000)), 1)
-    assert.equal(answers.bytesMax, ANSWER_BYTES)
+    assert.equal(answers.bytesMax(false), ANSWER_BYTES)
   })
 
   it('shares with other loops of any thread that have much to fetch, for as long as they do', () => {
@@ -59,16 +65,16 @@ describe('BudgetedAnswers', () => {
     const [one, other] = [newAnswers(shared), newAnswers(shared)]
     one.begin()
     other.begin()
-    assert.deepEqual([one.bytesMax, other.bytesMax], [ANSWER_BYTES / 2, ANSWER_BYTES / 2])
+    assert.deepEqual([one.bytesMax(false), other.bytesMax(false)], [ANSWER_BYTES / 2, ANSWER_BYTES / 2])
     other.received(answer(Buffer.alloc(0)), ANSWER_BYTES / 2)
     one.received(answer(Buffer.concat(Array(6).fill(batchOf(9_000)))), ANSWER_BYTES)
-    assert.equal(other.bytesMax, ANSWER_BYTES)
+    assert.equal(other.bytesMax(false), ANSWER_BYTES)
     other.received(answer(Buffer.concat(Array(6).fill(batchOf(9_000)))), ANSWER_BYTES)
-    assert.deepEqual([one.bytesMax, other.bytesMax], [ANSWER_BYTES / 2, ANSWER_BYTES / 2])
+    assert.deepEqual([one.bytesMax(false), other.bytesMax(false)], [ANSWER_BYTES / 2, ANSWER_BYTES / 2])
     one.received(answer(batchOf(500)), ANSWER_BYTES / 2)
-    assert.equal(other.bytesMax, ANSWER_BYTES)
+    assert.equal(other.bytesMax(false), ANSWER_BYTES)
     one.received(answer(Buffer.concat(Array(6).fill(batchOf(9_000)))), ANSWER_BYTES)
     one.end()
-    assert.equal(other.bytesMax, ANSWER_BYTES)
+    assert.equal(other.bytesMax(false), ANSWER_BYTES)
   })
 })
