@@ -4,7 +4,6 @@ import type { FlowOrder } from './flow-order.ts'
 /** The orders of one flow, as one reader of the log knows them: the newest holds. */
 export class FlowOrders {
   readonly #destination: string
-  #logId: string | undefined
   #newest: LoggedOrder | undefined
 
   /** @param destination alias; the log is the source's already */
@@ -14,8 +13,7 @@ export class FlowOrders {
 
   /** Takes note of what was read; orders of a log that is gone are gone with it. */
   note({ logId, orders }: Pick<LogNews, 'logId' | 'orders'>): void {
-    if (logId !== this.#logId) this.#newest = undefined
-    this.#logId = logId
+    if (logId !== this.#newest?.logId) this.#newest = undefined
     for (const order of orders) this.hear(order)
   }
 

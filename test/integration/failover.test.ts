@@ -186,6 +186,7 @@ describe('farlog failover', function () {
       { timeoutMs: 60_000, describe: 'the new worker to stand still' }
     )
     assert.deepEqual(await copiesOf(sites), after)
+    await load.stop().catch(() => {})
 
     const rows = new Map(report.loss.losses.map(loss => [`${loss.topic}-${loss.partition}`, loss]))
     assert.deepEqual([...rows.keys()], ['load-0', 'load-1', 'load-2', 'marked-0', 'plain-0'])
@@ -230,7 +231,6 @@ describe('farlog failover', function () {
     assert.equal(await committed('beyond'), copies.at(-1)!.offset + 1)
     assert.equal(await committed('other'), undefined)
     assert.deepEqual(await westAdmin.committedMetadata('billing', 'east.plain'), ['of billing'])
-    await load.stop().catch(() => {})
   })
 
   it('has workers that outlive the source hand in what they hold, before it tells the loss', async () => {

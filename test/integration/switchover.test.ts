@@ -207,10 +207,13 @@ describe('farlog switchover', function () {
     assert.equal(report.loss!.lostRecordsMax, 0)
     assert.equal(report.verified!.verdict, 'identical')
     await westWriter.write('shared', 0, [{ value: 'written after the move' }])
-    await sites.startWorker({ ...env, ...WAY_BACK, FARLOG_GROUP_ID: REVERSE_GROUP })
+    const wayBack = await sites.startWorker({ ...env, ...WAY_BACK, FARLOG_GROUP_ID: REVERSE_GROUP })
     const values = async () => (await readRecords(sites.east.bootstrap, 'shared')).map(({ value }) => value).slice(15)
     await until(async () => (await values()).length >= 2, { timeoutMs: 60_000, describe: 'what was born at west' })
     assert.deepEqual(await values(), ['born at west', 'written after the move'])
+    // Others count on nobody mirroring the way back: it leaves its group, where a killed one would only be missed later.
+    wayBack.kill('SIGTERM')
+    await wayBack.exit
     const again = await switchOver(env, ...QUICK)
     assert.equal(again.code, 0)
     assert.equal(again.report.order!.id, report.order!.id)

@@ -26,6 +26,10 @@ export class OrderLog {
     this.#options = options
   }
 
+  get newest(): LoggedOrder | undefined {
+    return this.#orders.at(-1)
+  }
+
   /** Resolves once it stands in the log; rejects where that is not known. */
   write(process: Process, action: FlowOrder['action']): Promise<void> {
     const { source, destination, appended } = this.#options

@@ -399,7 +399,9 @@ class World {
     // Whatever is under way now would arrive hours later, which no network does.
     const { lastStableOffset, endOffset } = this.#sourceLog
     const isQuiet = this.#destination.isQuiet && this.#network.isWithoutBatches && lastStableOffset === endOffset
-    if (!isEverybodyAwake || !isQuiet || !this.#judge.isComplete) return
+    // Who is awake hears within hours of an order; who sleeps for so long is outside what the fence covers.
+    const isEverybodyTold = [...this.#workers.values()].every(({ orderHeard }) => orderHeard === this.#orders.newest)
+    if (!isEverybodyAwake || !isEverybodyTold || !isQuiet || !this.#judge.isComplete) return
     this.scheduler.leap(QUIET_HOURS_MS)
     for (const worker of this.#workers.values()) this.#beginIdleAnew(worker)
     this.#calmAtMs += QUIET_HOURS_MS

@@ -89,6 +89,11 @@ export class Worker implements Member {
     void this.#letGo(isLost).then(released)
   }
 
+  /** The newest order that it has heard of. */
+  get orderHeard(): LoggedOrder | undefined {
+    return this.#orderPassedOn
+  }
+
   /** Shows progress when it has moved on. */
   look(): void {
     const progress = this.#mirror?.progress

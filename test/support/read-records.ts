@@ -1,3 +1,6 @@
+import { createInterface } from 'node:readline'
+import { text } from 'node:stream/consumers'
+import { spawnOwned } from './owned-process.ts'
 import { runToEnd } from './run-to-end.ts'
 
 /** A record as `kcat` shows it: bytes that are no UTF-8 are not to be compared by it, `digest` is for that. */
@@ -11,17 +14,42 @@ export interface ReadRecord {
   readonly headers: readonly (readonly [name: string, value: string | null])[]
 }
 
-/** Reads what committed readers see of one partition, from its beginning to its end now. */
+/**
+ * Reads what committed readers see of one partition, from its beginning to its end now. What is written meanwhile is left
+ * out: with a steady writer there, kcat's own `-e` may never see an end.
+ */
 export async function readRecords(bootstrap: string, topic: string, partition = 0): Promise<ReadRecord[]> {
+  const endOffset = await readEnd(bootstrap, topic, partition)
   const where = ['-b', bootstrap, '-t', topic, '-p', String(partition), '-o', 'beginning']
-  const { stdout } = await runToEnd(['kcat', '-C', ...where, '-e', '-q', '-J', '-X', 'fetch.wait.max.ms=50'])
-  return stdout
-    .split('\n')
-    .filter(line => line !== '')
-    .map(line => {
-      const { offset, ts, tstype, key, payload, headers = [] } = JSON.parse(line) as KcatRecord
-      return { offset, timestamp: ts, timestampType: tstype, key, value: payload, headers: pairs(headers) }
-    })
+  const command = ['kcat', '-C', ...where, '-e', '-q', '-J', '-X', 'fetch.wait.max.ms=50']
+  const { child, exit, signal } = spawnOwned(command, { stdio: ['ignore', 'pipe', 'pipe'] })
+  const complaints = text(child.stderr!)
+  const records: ReadRecord[] = []
+  for await (const line of createInterface(child.stdout!)) {
+    if (line === '') continue
+    const record = parseRecord(line)
+    if (record.offset < endOffset) records.push(record)
+    if (record.offset >= endOffset - 1) {
+      signal('SIGKILL')
+      await exit
+      return records
+    }
+  }
+  const { code } = await exit
+  if (code !== 0) throw new Error(`Reading ${topic}-${partition} ended with ${code}: ${await complaints}`)
+  return records
+}
+
+async function readEnd(bootstrap: string, topic: string, partition: number): Promise<number> {
+  const { stdout } = await runToEnd(['kcat', '-Q', '-b', bootstrap, '-t', `${topic}:${partition}:-1`])
+  const end = / offset (\d+)/.exec(stdout)?.[1]
+  if (end === undefined) throw new Error(`No end of ${topic}-${partition} in: ${stdout}`)
+  return Number(end)
+}
+
+function parseRecord(line: string): ReadRecord {
+  const { offset, ts, tstype, key, payload, headers = [] } = JSON.parse(line) as KcatRecord
+  return { offset, timestamp: ts, timestampType: tstype, key, value: payload, headers: pairs(headers) }
 }
 
 /** The source offsets that the records' provenance names, in the order of the copy. */

@@ -16,9 +16,11 @@ import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.LockSupport;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.NewTopic;
+import org.apache.kafka.clients.admin.OffsetSpec;
 import org.apache.kafka.clients.admin.TopicDescription;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.TimeoutException;
 import org.apache.kafka.common.errors.TopicExistsException;
 import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
@@ -394,10 +396,22 @@ public class Produce {
                 }
             }
             var described = describe(admin, options.topics().stream().map(Topic::name).toList());
+            awaitLeaders(admin, described);
             return options.topics().stream()
                 .map(topic -> new Topic(topic.name(), described.get(topic.name()).partitions().size(), topic.compression()))
                 .toList();
         }
+    }
+
+    /**
+     * A leader that has not made a new partition's log yet refuses the first batch, and may take the second, for it knows
+     * nothing of the producer: then the first one is out of order for as long as it is sent again.
+     */
+    static void awaitLeaders(Admin admin, Map<String, TopicDescription> described) throws Exception {
+        Map<TopicPartition, OffsetSpec> ends = new HashMap<>();
+        described.forEach((topic, description) -> description.partitions()
+            .forEach(info -> ends.put(new TopicPartition(topic, info.partition()), OffsetSpec.latest())));
+        admin.listOffsets(ends).all().get();
     }
 
     /** The broker that is asked may hear of a new topic a moment after the one that made it. */

@@ -58,6 +58,14 @@ describe('an order', () => {
 })
 
 describe('the orders of a flow', () => {
+  it('are not forgotten for a first look at the log that is older than what somebody else has read', () => {
+    const known = new FlowOrders('west')
+    known.hear(logged(1, 'START'))
+    known.note({ logId: 'log', orders: [logged(0, 'STOP')] })
+    assert.equal(known.stop, undefined)
+    assert.deepEqual(known.newest, logged(1, 'START'))
+  })
+
   it('let it run where there are none', () => {
     assert.equal(new FlowOrders('west').stop, undefined)
   })
