@@ -37,6 +37,7 @@ export const COMMANDS: readonly CommandEntry[] = [
     summary: 'Take in a source that came back: what only it has, and the way back.',
     load: () => import('./failback.ts')
   },
+  { name: 'stop', summary: 'Let a delayed copy go on up to a time, and no further.', load: () => import('./stop.ts') },
   {
     name: 'start',
     summary: 'Let workers mirror a flow again that was stopped.',

@@ -5,11 +5,11 @@ import { start } from '../failover/failover.ts'
 import { chooseFlow } from './choose-flows.ts'
 import { type Command, EXIT } from './command.ts'
 
-/** `farlog start`: takes back what `farlog failover` has ordered. */
+/** `farlog start`: takes back what `farlog failover` or `farlog stop` has ordered. */
 export const command: Command = {
   name: 'start',
   summary: 'Let workers mirror a flow again that was stopped.',
-  help: `A flow that 'farlog failover' has stopped stays so, for every worker, until this. Workers that are running go
+  help: `A flow that 'farlog failover' or 'farlog stop' has stopped stays so, for every worker, until this. Workers that run go
 on within some seconds, from where each partition stands: nothing is lost by it, and nothing copied twice.
 Nothing else is undone: offsets that consumer groups were given stay as they are.
 

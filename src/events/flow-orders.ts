@@ -11,9 +11,12 @@ export class FlowOrders {
     this.#destination = destination
   }
 
-  /** Takes note of what was read; orders of a log that is gone are gone with it. */
-  note({ logId, orders }: Pick<LogNews, 'logId' | 'orders'>): void {
-    if (logId !== this.#newest?.logId) this.#newest = undefined
+  /**
+   * Takes note of what was read; orders of a log that is gone are gone with it.
+   * @param isOvertaken an order was heard of while this was being read, which may be newer than what was read
+   */
+  note({ logId, orders }: Pick<LogNews, 'logId' | 'orders'>, isOvertaken = false): void {
+    if (logId !== this.#newest?.logId && !isOvertaken) this.#newest = undefined
     for (const order of orders) this.hear(order)
   }
 
@@ -28,8 +31,13 @@ export class FlowOrders {
     return this.#newest
   }
 
-  /** What the flow stands still by; `undefined` where it may be mirrored. */
+  /** What the flow stands still by at once; `undefined` where it may be mirrored. */
   get stop(): FlowOrder | undefined {
     return this.#newest?.order.action === 'STOP' ? this.#newest.order : undefined
+  }
+
+  /** What the flow stands still by sooner or later; `undefined` where it may be mirrored on and on. */
+  get standing(): FlowOrder | undefined {
+    return this.#newest?.order.action === 'START' ? undefined : this.#newest?.order
   }
 }

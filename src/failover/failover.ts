@@ -26,6 +26,7 @@ import { type GroupOutcome, moveGroups } from './move-groups.ts'
 import { OrderBook } from './order-book.ts'
 import { readLosses } from './read-losses.ts'
 import { shutOut } from './shut-out.ts'
+import { StepRefused } from './step-refused.ts'
 
 export interface FailoverOptions {
   readonly config: Config
@@ -66,6 +67,8 @@ const CLIENT_ID = 'farlog-failover'
 const DRAIN_TIMEOUT_MS = 12_000
 const FIRST_SIGN_TIMEOUT_MS = 6_000
 const DRAIN_LOOK_MS = 250
+/** Workers look for orders every 2 s, and what is on its way arrives. */
+const HEARD_WITHIN_MS = 10_000
 const FENCES_AT_A_TIME = 64
 const FENCE_PATIENCE_MS = 30_000
 
@@ -205,9 +208,39 @@ export async function start(
   await using sides = await FlowSides.open(config, flow, CLIENT_ID)
   await using book = new OrderBook(sides, CLIENT_ID)
   const newest = await book.newest()
-  if (newest?.action !== 'STOP') return undefined
+  if (newest === undefined || newest.action === 'START') return undefined
   await book.give({ action: 'START', reason, orderedBy })
   return newest
+}
+
+/**
+ * Has a flow that is kept behind (`FARLOG_DELAY`) copy what came to the source before a time, and then stand still.
+ * @param stopAt by the wall clock, in milliseconds
+ * @throws StepRefused where it is stopped already, or the copy may have passed that time
+ * @throws ClusterError where the order could not be written
+ */
+export async function stopAt(
+  config: Config,
+  flow: FlowConfig,
+  order: { readonly stopAt: number; readonly orderedBy: string; readonly reason: string }
+): Promise<FlowOrder> {
+  const passedMs = Date.now() + HEARD_WITHIN_MS - config.delayMs
+  if (order.stopAt < passedMs) {
+    throw new StepRefused(
+      `${flow.destination.alias} may have copied what came to ${flow.source.alias} before ` +
+        `${new Date(passedMs).toISOString()} by the time workers hear of it (FARLOG_DELAY is ${config.delayMs / 1000} s): ` +
+        'choose a later time, or stop at once with farlog failover'
+    )
+  }
+  await using sides = await FlowSides.open(config, flow, CLIENT_ID)
+  await using book = new OrderBook(sides, CLIENT_ID)
+  const newest = await book.newest()
+  if (newest?.action === 'STOP') {
+    throw new StepRefused(`the flow was stopped by ${newest.orderedBy} (${newest.reason}): farlog start lets it run`)
+  }
+  const given = await book.give({ action: 'STOP_AT', ...order })
+  await book.secure(() => {})
+  return given
 }
 
 /** Whether something is left to be done. */

@@ -77,10 +77,12 @@ export class OrderBook implements AsyncDisposable {
   }
 
   /** Writes an order. @throws ClusterError where it could not be written */
-  async give(order: Pick<FlowOrder, 'action' | 'reason' | 'orderedBy'>): Promise<FlowOrder> {
+  async give(
+    order: Pick<FlowOrder, 'action' | 'reason' | 'orderedBy'> & Partial<Pick<FlowOrder, 'stopAt'>>
+  ): Promise<FlowOrder> {
     const { source, destination } = this.#sides.flow
     const aliases = { source: source.alias, destination: destination.alias }
-    const given: FlowOrder = { ...order, ...aliases, id: randomUUID(), orderedAt: Date.now() }
+    const given: FlowOrder = { stopAt: null, ...order, ...aliases, id: randomUUID(), orderedAt: Date.now() }
     await this.#writer.order(given)
     return given
   }

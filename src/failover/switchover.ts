@@ -147,8 +147,8 @@ class Switchover {
   /** The order of a switchover that was interrupted. @throws StepRefused where somebody else has stopped the flow */
   async #ownOrder(): Promise<FlowOrder | undefined> {
     const newest = await this.#book.newest()
-    if (newest?.action !== 'STOP') return undefined
-    if (newest.reason === this.#reason) return newest
+    if (newest === undefined || newest.action === 'START') return undefined
+    if (newest.action === 'STOP' && newest.reason === this.#reason) return newest
     const { orderedBy, reason } = newest
     throw new StepRefused(
       `the flow was stopped by ${orderedBy} (${reason}): see to that first; farlog start lets it run`

@@ -6,13 +6,14 @@ import {
   type WriteFailure,
   type WriterListener
 } from '../destination/partition-writer.ts'
+import type { FlowOrder } from '../events/flow-order.ts'
 import { Delay } from '../lag/delay.ts'
 import type { PartitionLag } from '../lag/partition-lag.ts'
 import { batchesIn, lastBatchIn } from '../records/batch.ts'
 import { Rewriter } from '../rewrite/rewriter.ts'
 import type { FetchTarget } from '../source/fetch-loop.ts'
 import type { FlowContext } from './flow-context.ts'
-import { diverged, type Halt, haltFor, haltForSource } from './halt.ts'
+import { diverged, type Halt, haltFor, haltForSource, stopped } from './halt.ts'
 import type { Assignment, Progress } from './messages.ts'
 import type { ResumedProgress } from './resume-point.ts'
 
@@ -57,8 +58,11 @@ export class Attempt implements FetchTarget, WriterListener {
   isOpen = true
   #hasBegun = false
   isBacklog = true
+  readonly #lag: PartitionLag
   /** `undefined`: it is copied as soon as it is there. */
-  readonly #delay: Delay | undefined
+  #delay: Delay | undefined
+  /** By this it ends once it comes to what it may not copy. */
+  #limit: FlowOrder | undefined
   /** Received, not yet rewritten. */
   #unprocessedBytes = 0
   /** What of `bufferedBytes` the flow knows of, and as what. */
@@ -83,6 +87,7 @@ export class Attempt implements FetchTarget, WriterListener {
     this.#flow = flow
     this.#progress = progress
     this.#listener = listener
+    this.#lag = lag
     this.#delay = flow.delayMs > 0 ? new Delay(flow.delayMs, lag) : undefined
     this.#rewriter = new Rewriter({
       sourceAlias: flow.source.alias,
@@ -127,6 +132,15 @@ export class Attempt implements FetchTarget, WriterListener {
   /** How many of the source's offsets are held back on purpose. */
   get heldRecords(): number {
     return this.#delay?.heldRecords(this.fetchOffset) ?? 0
+  }
+
+  /** Copies what came to the source before the order's time, and then stands still; `undefined`: it goes on and on. */
+  stopAt(order: FlowOrder | undefined): void {
+    if (order === this.#limit) return
+    this.#limit = order
+    this.#delay ??= new Delay(0, this.#lag)
+    this.#delay.endAt(order?.stopAt ?? undefined)
+    this.#flow.reader.roomMade(this)
   }
 
   /** Stops reading and waits until all that was read is acknowledged, or the time is over. */
@@ -174,6 +188,7 @@ export class Attempt implements FetchTarget, WriterListener {
     } catch {
       // `process` meets the same bytes and says what is wrong with them, after what comes before them.
     }
+    this.#endAtLimit()
     return due
   }
 
@@ -192,6 +207,7 @@ export class Attempt implements FetchTarget, WriterListener {
       this.#writer.advance(nextOffset)
       this.#flow.dispatcher.offer(this.#writer)
       this.#countBuffered()
+      this.#endAtLimit()
     } catch (error) {
       // What comes before it is whole: it is copied first, so that the partition stands at the very offset that is named.
       const halt = haltFor(error)
@@ -254,6 +270,13 @@ export class Attempt implements FetchTarget, WriterListener {
       // As above.
       return fetched
     }
+  }
+
+  /** Where all that may be copied is on its way, it ends when that has arrived. */
+  #endAtLimit(): void {
+    const order = this.#limit
+    if (order === undefined || this.#delay?.hasEnded !== true || this.#unprocessedBytes > 0) return
+    void this.drain(DRAIN_BEFORE_RESUME_MS).then(() => this.#end({ kind: 'halted', halt: stopped(order) }))
   }
 
   #stopReading(): void {

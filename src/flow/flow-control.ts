@@ -366,10 +366,10 @@ export class FlowControl {
 
   /** Threads read the log where they have to be sure; this is for what they have under way. */
   #passOnOrder(): void {
-    const { newest, stop } = this.#events.orders
+    const { newest, standing } = this.#events.orders
     if (newest === this.#orderPassedOn) return
     this.#orderPassedOn = newest
-    if (stop !== undefined) this.#log('warn', 'the flow is stopped by an order', { ...stopStatus(stop) })
+    if (standing !== undefined) this.#log('warn', 'the flow is stopped by an order', { ...stopStatus(standing) })
     else this.#log('info', 'no order stops the flow any more', { orderedBy: newest?.order.orderedBy })
     this.#options.dataPlane.order(this.#options.index, newest)
   }

@@ -177,10 +177,10 @@ export class FlowMirror {
   order(newest: LoggedOrder | undefined): void {
     const { orders } = this.#context
     if (newest !== undefined) orders.hear(newest)
-    const stop = newest === undefined ? undefined : orders.stop
+    const { stop, standing } = newest === undefined ? {} : orders
     for (const mirror of this.#partitions.values()) {
       if (stop !== undefined) void mirror.stop(stop, DRAIN_MS)
-      else mirror.goOn()
+      else mirror.goOn(standing)
     }
   }
 

@@ -129,9 +129,10 @@ export function haltForWrite(destinationTopic: string, failure: WriteFailure, ba
 }
 
 /** The flow is not to be mirrored. */
-export function stopped({ orderedBy, orderedAt, reason }: FlowOrder): Halt {
+export function stopped({ orderedBy, orderedAt, stopAt, reason }: FlowOrder): Halt {
   const at = new Date(orderedAt).toISOString()
-  return { reason: 'stopped', detail: `stopped by ${orderedBy} at ${at}: ${reason}` }
+  const until = stopAt === null ? '' : ` from what came at ${new Date(stopAt).toISOString()} on`
+  return { reason: 'stopped', detail: `stopped${until} by ${orderedBy} at ${at}: ${reason}` }
 }
 
 /** None of these heals by itself. */

@@ -147,7 +147,7 @@ export class PartitionMirror {
       }
       const halt = end.kind === 'halted' ? end.halt : this.#judge(end.failure)
       // Orders may have changed while what was in flight arrived.
-      if (halt === undefined || (halt.reason === 'stopped' && this.#flow.orders.stop === undefined)) continue
+      if (halt === undefined || (halt.reason === 'stopped' && this.#flow.orders.standing === undefined)) continue
       if (hasMoved) haltBackoff.reset()
       this.#enterHalt(halt)
       if (halt.reason === 'stopped') this.#tellStopped()
@@ -182,8 +182,9 @@ export class PartitionMirror {
     }
   }
 
-  /** The flow may be mirrored again. */
-  goOn(): void {
+  /** The flow may be mirrored again. @param limit an order that says how far */
+  goOn(limit: FlowOrder | undefined): void {
+    this.#attempt?.stopAt(limit)
     if (this.#state === 'halted' && this.#halt?.reason === 'stopped') this.#wake.abort()
   }
 
@@ -275,6 +276,7 @@ export class PartitionMirror {
         },
         sourceEndSeen: endOffset => this.sourceEndSeen(endOffset, performance.now())
       })
+      this.#attempt.stopAt(this.#flow.orders.standing)
       void this.#keepFence(identity, AbortSignal.any([signal, attemptEnded.signal]))
       return await this.#attempt.run()
     } catch (error) {
@@ -386,7 +388,7 @@ export class PartitionMirror {
 
   /** Says, where progress is committed, that nothing is in flight and nothing will be before the next order. */
   #tellStopped(): void {
-    const stopped = this.#flow.orders.stop?.id
+    const stopped = this.#flow.orders.standing?.id
     if (this.#progress !== undefined && this.#progress.stopped !== stopped) {
       this.#setProgress({ ...this.#progress, stopped })
     }

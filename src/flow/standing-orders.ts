@@ -31,12 +31,21 @@ export class StandingOrders {
   constructor(options: StandingOrdersOptions) {
     this.#options = options
     this.#orders = new FlowOrders(options.destination)
-    this.#reading = new FreshAnswer(async () => this.#orders.note(await options.readLog()))
+    this.#reading = new FreshAnswer(async () => {
+      const known = this.#orders.newest
+      const news = await options.readLog()
+      this.#orders.note(news, this.#orders.newest !== known)
+    })
   }
 
-  /** What the flow stands still by, as far as is known. */
+  /** What the flow stands still by at once, as far as is known. */
   get stop(): FlowOrder | undefined {
     return this.#orders.stop
+  }
+
+  /** The same, and what it will stand still by when it has copied what came to the source until then. */
+  get standing(): FlowOrder | undefined {
+    return this.#orders.standing
   }
 
   /** Somebody else has read this order. */
@@ -45,7 +54,7 @@ export class StandingOrders {
   }
 
   /**
-   * Reads the log after this call; resolves to what the flow stands still by. Who may not read it mirrors all the same.
+   * Reads the log after this call; resolves to what the flow stands still by at once. Who may not read it mirrors all the same.
    * @throws ClusterError, always worth another try
    */
   async ask(): Promise<FlowOrder | undefined> {

@@ -12,6 +12,8 @@
  * A batch without a timestamp counts from the first look. What comes behind a batch that is not due waits for it, due or not,
  * for order is kept.
  *
+ * A copy may also be told to take nothing that arrived at a certain time or later: that is never due.
+ *
  * Nothing is kept in memory until it is due: what is fetched too early is dropped, and read again when its time has come. So
  * that little is read in vain, as little is asked for as was due the last times.
  */
@@ -33,6 +35,8 @@ export class Delay {
   readonly #lag: PartitionLag
   readonly #clocks: Clocks
   #fetchBytesMax = FETCH_BYTES_MIN
+  /** By the wall clock. */
+  #endsAtMs = Number.POSITIVE_INFINITY
   /** The first batch that was not due yet, and when it will be. */
   #held: { readonly offset: number; readonly dueAtMs: number } | undefined
 
@@ -41,6 +45,17 @@ export class Delay {
     this.#delayMs = delayMs
     this.#lag = lag
     this.#clocks = clocks
+  }
+
+  /** Takes nothing that arrived at this time or later, by the wall clock; `undefined`: it goes on and on. */
+  endAt(wallMs: number | undefined): void {
+    this.#endsAtMs = wallMs ?? Number.POSITIVE_INFINITY
+    this.#held = undefined
+  }
+
+  /** What comes next is never due. */
+  get hasEnded(): boolean {
+    return this.#held?.dueAtMs === Number.POSITIVE_INFINITY
   }
 
   /** How much to ask for, so that little is read before it is due. */
@@ -67,7 +82,7 @@ export class Delay {
     let dueBytes = 0
     let nextOffset = fetchOffset
     for (const batch of batchesIn(records)) {
-      const dueAtMs = this.#arrivedAtMs(batch, nowMs) + this.#delayMs
+      const dueAtMs = this.#dueAtMs(batch, nowMs)
       if (dueAtMs > nowMs) {
         this.#held = { offset: nextOffset, dueAtMs }
         this.#fetchBytesMax = Math.max(FETCH_BYTES_MIN, Math.min(dueBytes * 2, FETCH_BYTES_MAX))
@@ -90,6 +105,12 @@ export class Delay {
     if (this.dueAtMs(fetchOffset) > nowMs) return Math.max(endOffset - fetchOffset, 0)
     const dueOffset = Math.max(this.#lag.endSeenBy(nowMs - this.#delayMs), this.#lag.foundEndOffset ?? 0, fetchOffset)
     return Math.max(endOffset - dueOffset, 0)
+  }
+
+  #dueAtMs(batch: BatchView, nowMs: number): number {
+    const arrivedAtMs = this.#arrivedAtMs(batch, nowMs)
+    const hasEnded = this.#clocks.wallMs() - (nowMs - arrivedAtMs) >= this.#endsAtMs
+    return hasEnded ? Number.POSITIVE_INFINITY : arrivedAtMs + this.#delayMs
   }
 
   #arrivedAtMs(batch: BatchView, nowMs: number): number {

@@ -48,6 +48,8 @@ export interface StopStatus {
   readonly stoppedBy: string
   /** ISO 8601, by the clock of who gave the order. */
   readonly stoppedAt: string
+  /** What came to the source before is copied still, ISO 8601; `null`: the flow stands still at once. */
+  readonly stopAt: string | null
   readonly reason: string
 }
 

@@ -104,7 +104,10 @@ function groupText({ groupId, workers }: FlowOverview): string {
   return `group ${groupId}: ${workers === 0 ? 'no worker running' : counted(workers, 'worker')}`
 }
 
-function stoppedText({ stoppedBy, stoppedAt, reason }: StopStatus): string {
+function stoppedText({ stoppedBy, stoppedAt, stopAt, reason }: StopStatus): string {
+  if (stopAt !== null) {
+    return `to stand still at what came to the source from ${stopAt} on, ordered by ${stoppedBy} at ${stoppedAt}: ${reason}`
+  }
   return `stopped by ${stoppedBy} at ${stoppedAt}: ${reason}; nobody mirrors until \`farlog start\``
 }
 

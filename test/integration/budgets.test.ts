@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { BatchWriter } from '../support/batch-writer.ts'
 import { caughtUp, partitionsOf } from '../support/caught-up.ts'
-import { type FarlogProcess, startFarlog } from '../support/farlog-process.ts'
+import { type FarlogProcess, runFarlog, startFarlog } from '../support/farlog-process.ts'
 import { KafkaAdmin } from '../support/kafka-admin.ts'
 import { type KafkaCluster, startKafka } from '../support/kafka-cluster.ts'
 import { produce, startProducing } from '../support/produce.ts'
@@ -160,6 +160,53 @@ describe('a flow that is kept behind or within a budget', function () {
       await caughtUp(worker, source, topic)
       assertDelayed(written[i]!, await arrivals(topic))
     }
+  })
+
+  it('copies what came before the time of `farlog stop --at`, and nothing of what came then, also after a restart', async () => {
+    await createTimedTopic('bad')
+    const variables = { FARLOG_DELAY: '25s', FARLOG_STALL_TIMEOUT: '5s' }
+    const worker = await startWorker('bad', variables)
+    await mirroring(worker, 'bad')
+    const good = await writeSlowly('bad', 8, Date.now)
+    // A worker sees records a second after they came, at the latest.
+    await until(() => Date.now() > good.at(-1)![1] + 1_200, { describe: 'a worker to have seen what is good' })
+    const stopAt = new Date().toISOString()
+    await writeSlowly('bad', 5, Date.now)
+    const command = (...args: string[]) =>
+      runFarlog(args, {
+        FARLOG_SOURCE: 'east',
+        FARLOG_DESTINATIONS: 'west',
+        FARLOG_EAST_BOOTSTRAP_SERVERS: east.bootstrap,
+        FARLOG_WEST_BOOTSTRAP_SERVERS: west.bootstrap,
+        FARLOG_TOPICS: 'bad',
+        FARLOG_GROUP_ID: 'test-bad',
+        ...variables
+      })
+    const late = await command('stop', '--at', '2026-01-01T00:00:00Z')
+    assert.equal(late.code, 1)
+    assert.match(late.stderr, /west may have copied what came to east before .*: choose a later time, or stop at once/)
+    const ordered = await command('stop', '--at', stopAt, '--reason', 'bad deployment')
+    assert.equal(ordered.code, 0, ordered.stderr)
+    const standsStill = async (each: FarlogProcess) =>
+      until(
+        async () => {
+          const [shown] = await partitionsOf(each, 'bad')
+          return shown?.reason === 'stopped' && shown
+        },
+        { timeoutMs: 60_000, describe: 'the copy to stand still' }
+      )
+    assert.equal((await standsStill(worker)).nextSourceOffset, good.length)
+    assert.equal((await arrivals('bad')).length, good.length)
+    worker.kill('SIGTERM')
+    await worker.exit
+    const next = await startWorker('bad', variables)
+    assert.equal((await standsStill(next)).nextSourceOffset, good.length)
+    const { stdout } = await command('status')
+    assert.ok(stdout.includes(`to stand still at what came to the source from ${stopAt} on`), stdout)
+    assert.equal((await next.metrics()).sum('farlog_watchdog_steps_total') ?? 0, 0)
+    assert.equal((await command('start')).code, 0)
+    await caughtUp(next, source, 'bad')
+    assert.equal((await arrivals('bad')).length, good.length + 5)
   })
 
   it('fetches no more in ten seconds than its budget, and no less, with two threads', async () => {

@@ -36,7 +36,7 @@ export class OrderLog {
     return this.#ask(process, () => {
       const offset = this.#orders.length
       const order: FlowOrder = {
-        ...{ action, id: `${offset}`, source, destination, reason: '', orderedBy: '', orderedAt: 0 }
+        ...{ action, id: `${offset}`, source, destination, reason: '', orderedBy: '', orderedAt: 0, stopAt: null }
       }
       this.#orders.push({ logId: LOG_ID, offset, order })
       appended(order)

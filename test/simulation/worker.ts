@@ -199,7 +199,7 @@ export class Worker implements Member {
       this.#orderPassedOn = newest
       this.#context.orders.hear(newest)
       if (stop !== undefined) void this.#mirror?.stop(stop, DRAIN_MS)
-      else this.#mirror?.goOn()
+      else this.#mirror?.goOn(undefined)
     }
     this.#scheduleOrders()
   }

@@ -6,13 +6,14 @@ import { FlowOrders } from '../../../src/events/flow-orders.ts'
 import { SOURCE_EVENT } from '../../../src/events/source-event.ts'
 
 const orders: fc.Arbitrary<FlowOrder> = fc.record({
-  action: fc.constantFrom('STOP', 'START'),
+  action: fc.constantFrom('STOP', 'START', 'STOP_AT'),
   id: fc.uuid(),
   source: fc.string(),
   destination: fc.string(),
   reason: fc.string(),
   orderedBy: fc.string(),
-  orderedAt: fc.nat({ max: 2 ** 45 })
+  orderedAt: fc.nat({ max: 2 ** 45 }),
+  stopAt: fc.option(fc.nat({ max: 2 ** 45 }))
 })
 
 function logged(
@@ -28,7 +29,8 @@ function logged(
     destination,
     reason: 'a test',
     orderedBy: 'me@here',
-    orderedAt: 0
+    orderedAt: 0,
+    stopAt: null
   }
   return { logId, offset, order }
 }
@@ -50,6 +52,7 @@ describe('an order', () => {
       id: '0',
       stoppedBy: 'me@here',
       stoppedAt: '1970-01-01T00:00:00.000Z',
+      stopAt: null,
       reason: 'a test'
     })
     assert.equal(stopStatus(logged(1, 'START').order), null)

@@ -11,7 +11,8 @@ function logged(offset: number, action: 'STOP' | 'START'): LoggedOrder {
     destination: 'west',
     reason: '',
     orderedBy: '',
-    orderedAt: 0
+    orderedAt: 0,
+    stopAt: null
   }
   return { logId: 'log', offset, order }
 }
@@ -31,6 +32,15 @@ function newOrders(log: LoggedOrder[], failure?: ClusterError) {
 }
 
 describe('standing orders', () => {
+  it('are not forgotten for a look that began before somebody told of one', async () => {
+    const reading = Promise.withResolvers<{ logId: undefined; orders: [] }>()
+    const standing = new StandingOrders({ destination: 'west', readLog: () => reading.promise, refused: assert.fail })
+    const asked = standing.ask()
+    standing.hear(logged(0, 'STOP'))
+    reading.resolve({ logId: undefined, orders: [] })
+    assert.equal((await asked)?.id, '0')
+  })
+
   it('are read when asked for', async () => {
     const log: LoggedOrder[] = []
     const { standing } = newOrders(log)

@@ -150,6 +150,33 @@ describe('Delay', () => {
     })
   }
 
+  it('takes nothing that arrived at its end or later, however long it waits, until it has no end any more', () => {
+    const world = new World()
+    const found = world.append(-10_000)
+    world.look()
+    world.delay.endAt(EPOCH_MS + 5_000)
+    world.nowMs = 4_900
+    const [before] = [world.append(YEAR_MS)]
+    world.look()
+    world.nowMs = 5_000
+    // It was there a moment before it was seen, and its timestamp says so: no timestamp takes part.
+    const after = world.append(-YEAR_MS)
+    world.look()
+    world.nowMs = 10 * DELAY_MS
+    assert.equal(world.delay.hasEnded, false)
+    world.take()
+    assert.deepEqual(
+      [found, before!, after].map(({ takenAtMs }) => takenAtMs),
+      [world.nowMs, world.nowMs, undefined]
+    )
+    assert.equal(world.delay.hasEnded, true)
+    assert.equal(world.delay.dueAtMs(world.fetchOffset), Number.POSITIVE_INFINITY)
+    assert.equal(world.delay.heldRecords(world.fetchOffset), 2)
+    world.delay.endAt(undefined)
+    world.take()
+    assert.equal(after.takenAtMs, world.nowMs)
+  })
+
   it('keeps order: what is due waits for what stands before it', () => {
     const world = new World()
     const [young, old] = [world.append(-1_000), world.append(-YEAR_MS)]

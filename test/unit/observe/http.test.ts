@@ -50,7 +50,13 @@ describe('HTTP', () => {
   })
 
   it('is ready where it stands still by an order, and says by whose', async () => {
-    const stopped = { id: 'a', stoppedBy: 'ops@laptop', stoppedAt: '2026-01-01T00:00:00.000Z', reason: 'failover' }
+    const stopped = {
+      id: 'a',
+      stoppedBy: 'ops@laptop',
+      stoppedAt: '2026-01-01T00:00:00.000Z',
+      stopAt: null,
+      reason: 'failover'
+    }
     status = workerStatus({ flows: [flowStatus(), flowStatus({ destination: 'south', stopped })] })
     const response = await request('/readyz')
     assert.equal(response.status, 200)

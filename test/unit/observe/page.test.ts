@@ -116,7 +116,13 @@ describe('the page', () => {
   })
 
   it('says that the flow was stopped, by whom and why', async () => {
-    const stopped = { id: 'a', stoppedBy: 'ops@laptop', stoppedAt: '2026-01-01T00:00:00.000Z', reason: 'failover' }
+    const stopped = {
+      id: 'a',
+      stoppedBy: 'ops@laptop',
+      stoppedAt: '2026-01-01T00:00:00.000Z',
+      stopAt: null,
+      reason: 'failover'
+    }
     const { flows } = await render(() => workerStatus({ flows: [flowStatus({ stopped })] }))
     assert.equal(flows.all('p')[0]!.textContent, 'Stopped by ops@laptop at 2026-01-01T00:00:00.000Z: failover.')
   })

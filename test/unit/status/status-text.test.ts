@@ -41,6 +41,7 @@ describe('statusText', () => {
       id: 'a',
       stoppedBy: 'ops@laptop',
       stoppedAt: '2026-01-01T00:00:00.000Z',
+      stopAt: null,
       reason: 'failover to west'
     }
     const shown = statusText({ observedAt: '', flows: [flowOverview({ ...FLOW, stopped }, [row()])] }, PLAIN)
