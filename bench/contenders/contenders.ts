@@ -15,6 +15,7 @@ export const mirrorMaker: Contender = {
       topics: order.topics,
       // As its start script has it; with 512 MB it spends most of its time collecting garbage on small records.
       heapMb: 2048,
+      isMeasured: true,
       properties: { 'producer.override.compression.type': order.compression }
     })
 }

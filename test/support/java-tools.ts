@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync } from 'node:fs'
 import { join } from 'node:path'
-import { javaCommand, KAFKA_DIR, kafkaJars } from './java.ts'
+import { javaCommand, KAFKA_DIR, kafkaJars, QUICK_COMPILER } from './java.ts'
 import { runToEnd } from './run-to-end.ts'
 
 /** The command that runs one of the tools in `test/support/java` with `name=value` arguments. */
@@ -13,7 +13,7 @@ export async function javaTool(
   return javaCommand(
     mainClass,
     given.map(([name, value]) => `${name}=${value}`),
-    { heapMb: 512, logLevel: 'warn', classes: [await compiledTools()] }
+    { heapMb: 512, logLevel: 'warn', classes: [await compiledTools()], jvmFlags: [QUICK_COMPILER] }
   )
 }
 

@@ -1,7 +1,7 @@
 import { closeSync, mkdtempSync, openSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { javaCommand } from './java.ts'
+import { javaCommand, QUICK_COMPILER } from './java.ts'
 import { propertiesText } from './kafka/broker-config.ts'
 import { ownFolder, spawnOwned } from './owned-process.ts'
 import { GiveUp, until } from './wait.ts'
@@ -15,6 +15,8 @@ export interface MirrorMakerOptions {
   readonly properties?: Readonly<Record<string, string>>
   /** 512 unless said otherwise. */
   readonly heapMb?: number
+  /** It is to be measured: no haste at its start. */
+  readonly isMeasured?: boolean
 }
 
 /** A running MirrorMaker 2. `await using` ends it and removes its folder. */
@@ -36,7 +38,8 @@ export async function startMirrorMaker(options: MirrorMakerOptions): Promise<Mir
 
   const output = openSync(logFile, 'a')
   const main = 'org.apache.kafka.connect.mirror.MirrorMaker'
-  const { pid, stop, isRunning } = spawnOwned(javaCommand(main, [configFile], { heapMb: options.heapMb ?? 512 }), {
+  const jvm = { heapMb: options.heapMb ?? 512, jvmFlags: options.isMeasured === true ? [] : [QUICK_COMPILER] }
+  const { pid, stop, isRunning } = spawnOwned(javaCommand(main, [configFile], jvm), {
     cwd: dir,
     stdio: ['ignore', output, output]
   })

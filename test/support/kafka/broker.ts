@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process'
 import { closeSync, openSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { javaCommand } from '../java.ts'
+import { javaCommand, QUICK_COMPILER } from '../java.ts'
 import { type OwnedProcess, spawnOwned } from '../owned-process.ts'
 import { GiveUp, until } from '../wait.ts'
 import type { BrokerPlace } from './broker-config.ts'
@@ -29,9 +29,6 @@ export interface BrokerLaunch {
   readonly heapMb: number
   readonly jvmFlags: readonly string[]
 }
-
-/** A test's broker lives too shortly to earn back what the optimising compiler costs: a quarter of the start. */
-const QUICK_COMPILER = '-XX:TieredStopAtLevel=1'
 
 /** Thrown when a port that was free a moment ago is not; another try with other ports is right. */
 export class PortTaken extends Error {}
