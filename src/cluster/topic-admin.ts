@@ -93,6 +93,13 @@ export class TopicAdmin {
     )
   }
 
+  /** Deletes a topic with all that is in it; that there is none is no error. */
+  async deleteTopic(name: string): Promise<void> {
+    await this.#ask(`deleting topic ${name}`, ['UNKNOWN_TOPIC_OR_PARTITION'], () =>
+      this.#admin.deleteTopics({ topics: [name] })
+    )
+  }
+
   /** The configuration of each topic, or why the cluster does not tell it. @throws ClusterError where it does not answer */
   async describeConfigs(topics: readonly string[]): Promise<Map<string, TopicConfig | ClusterError>> {
     const described = new Map<string, TopicConfig | ClusterError>()

@@ -10,7 +10,8 @@ export function checkClusters(settings: Settings): ConfigProblem[] {
   const aliases = [...(source === undefined ? [] : [source]), ...destinations]
   return [
     ...aliases.flatMap(alias => checkSecurity(settings, alias)),
-    ...(source === undefined ? [] : destinations.flatMap(alias => checkServersDiffer(settings, source, alias)))
+    ...(source === undefined ? [] : destinations.flatMap(alias => checkServersDiffer(settings, source, alias))),
+    ...checkDeletion(settings)
   ]
 }
 
@@ -104,6 +105,19 @@ function missing(alias: string, variable: Variable<unknown>, reason: string): Co
 
 function hasProblem(settings: Settings, { name }: Variable<unknown>): boolean {
   return settings.problems.some(({ variable }) => variable === name || variable === `${name}_FILE`)
+}
+
+/** Under `identity` a topic's name does not tell whether it is a copy. */
+function checkDeletion(settings: Settings): ConfigProblem[] {
+  const isOn = (settings.value(FIXED.deleteTopicsAfter) ?? 0) > 0
+  if (!isOn || settings.value(FIXED.replicationPolicy) !== 'identity') return []
+  return [
+    {
+      variable: FIXED.deleteTopicsAfter.name,
+      problem: 'a topic’s name does not tell whether it is a copy under FARLOG_REPLICATION_POLICY=identity',
+      remedy: 'leave it out, and delete topics at both sides yourself'
+    }
+  ]
 }
 
 /** Mirroring a cluster onto itself would, under the identity policy, write every topic into itself. */

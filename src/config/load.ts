@@ -33,6 +33,7 @@ export function loadConfig(env: NodeJS.ProcessEnv): Config {
     stallTimeoutMs: required(FIXED.stallTimeout),
     syncTopicConfigs: required(FIXED.syncTopicConfigs),
     syncTopicAcls: required(FIXED.syncTopicAcls),
+    deleteTopicsAfterMs: required(FIXED.deleteTopicsAfter),
     syncGroupOffsets: required(FIXED.syncGroupOffsets),
     checkpointIntervalMs: required(FIXED.checkpointInterval),
     heartbeatIntervalMs: required(FIXED.heartbeatInterval),

@@ -78,6 +78,8 @@ export interface Config {
   readonly stallTimeoutMs: number
   readonly syncTopicConfigs: boolean
   readonly syncTopicAcls: boolean
+  /** After how long a copy follows its source topic that was deleted; 0: never. */
+  readonly deleteTopicsAfterMs: number
   readonly syncGroupOffsets: boolean
   /** 0: never. */
   readonly checkpointIntervalMs: number

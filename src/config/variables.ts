@@ -150,6 +150,14 @@ export const FIXED = {
     format: boolean,
     default: 'false'
   }),
+  deleteTopicsAfter: variable({
+    name: 'FARLOG_DELETE_TOPICS_AFTER',
+    doc:
+      'Deletes a copy so long after its topic was deleted at the source, as `24h`; at least `1s`, `0s` for never. Only of ' +
+      'topics that were deleted while workers ran, never while an order stops the flow, and only under the `default` policy.',
+    format: duration({ minimum: '1s', maximum: '720h', orNever: true }),
+    default: '0s'
+  }),
   syncGroupOffsets: variable({
     name: 'FARLOG_SYNC_GROUP_OFFSETS',
     doc:

@@ -97,7 +97,8 @@ export class FlowControl {
         sourceAdmin: this.#sourceAdmin,
         destinationAdmin: this.#destinationAdmin
       },
-      this.#log
+      this.#log,
+      () => this.#events.orders.standing !== undefined
     )
     this.#ledger = new FlowLedger(flow, options.metrics, topic => isHeartbeatProbe(config, topic))
     this.#events = new FlowEvents({

@@ -6,6 +6,7 @@ import { AclSync } from '../destination/acl-sync.ts'
 import { ConfigSync } from '../destination/config-sync.ts'
 import type { KeptTopic } from '../destination/kept-topic.ts'
 import { TopicMaker } from '../destination/topic-maker.ts'
+import { TopicRemover } from '../destination/topic-remover.ts'
 import type { LogSink } from './flow-context.ts'
 import { TopicSelection } from './topic-selection.ts'
 
@@ -31,6 +32,7 @@ export class TopicCatalog {
   readonly #maker: TopicMaker
   readonly #configSync: ConfigSync
   readonly #aclSync: AclSync | undefined
+  readonly #remover: TopicRemover | undefined
   readonly #log: LogSink
   readonly #refusedLogged = new Set<string>()
   #topics = new Map<string, CatalogTopic>()
@@ -39,7 +41,8 @@ export class TopicCatalog {
   constructor(
     config: Config,
     clusters: { source: Cluster; destination: Cluster; sourceAdmin: TopicAdmin; destinationAdmin: TopicAdmin },
-    log: LogSink
+    log: LogSink,
+    isStopped: () => boolean
   ) {
     this.#source = clusters.source
     this.#destination = clusters.destination
@@ -55,6 +58,9 @@ export class TopicCatalog {
       log
     })
     this.#configSync = new ConfigSync({ source, destination, isOn: config.syncTopicConfigs, log })
+    const { deleteTopicsAfterMs: afterMs } = config
+    const removal = { source: this.#source, destination, afterMs, isHeld: isStopped, log }
+    this.#remover = afterMs > 0 ? new TopicRemover(removal) : undefined
     this.#aclSync = config.syncTopicAcls ? new AclSync({ source, destination, log }) : undefined
   }
 
@@ -86,6 +92,7 @@ export class TopicCatalog {
     const ready = selected.filter(topic => this.#maker.isReady(topic))
     const configs = await this.#configSync.sync(ready, sourceConfigs)
     await this.#aclSync?.sync(ready)
+    await this.#remover?.look(ready)
     this.#topics = new Map(
       ready.map(kept => {
         const bytesMax = configs.get(kept.destinationTopic)?.get('max.message.bytes')?.value

@@ -7,7 +7,7 @@ import { missingTopicAcl } from '../destination/missing-acl.ts'
 import type { ClusterFacts, FlowFacts, PairFacts, Told } from './facts.ts'
 import type { Blocker } from './plan.ts'
 
-type PermissionConfig = Pick<Config, 'syncTopicConfigs'>
+type PermissionConfig = Pick<Config, 'syncTopicConfigs' | 'deleteTopicsAfterMs'>
 
 /** ACLs without which something that is asked for would not be done. */
 export function permissionBlockers(config: PermissionConfig, flow: FlowConfig, facts: FlowFacts): Blocker[] {
@@ -31,6 +31,9 @@ export function permissionNotes(config: PermissionConfig, facts: FlowFacts): str
     ['ALTER', 'partitions added at the source could not be added there'],
     ...(config.syncTopicConfigs
       ? ([['ALTER_CONFIGS', 'configurations that change could not be changed there']] as [AclOperation, string][])
+      : []),
+    ...(config.deleteTopicsAfterMs > 0
+      ? ([['DELETE', 'copies of topics that are deleted at the source would stay']] as [AclOperation, string][])
       : [])
   ]
   const notes = later.flatMap(([operation, consequence]) => {

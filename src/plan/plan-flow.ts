@@ -6,7 +6,7 @@ import type { FlowFacts, PairFacts } from './facts.ts'
 import { permissionBlockers, permissionNotes } from './permissions.ts'
 import type { Blocker, FlowPlan, PlannedTopic, TopicState } from './plan.ts'
 
-export type PlanConfig = Pick<Config, 'topics' | 'replicationFactor' | 'syncTopicConfigs'>
+export type PlanConfig = Pick<Config, 'topics' | 'replicationFactor' | 'syncTopicConfigs' | 'deleteTopicsAfterMs'>
 
 /** Names the flow, and nothing else yet. */
 export function emptyPlan({ source, destination, groupId }: FlowConfig): FlowPlan {

@@ -157,6 +157,25 @@ describe('topics that are kept alike', function () {
       []
     )
   })
+
+  it('go when their source is deleted for long enough and nothing stops the flow, where that is asked for', async () => {
+    for (const topic of ['deleted', 'deleted-anew']) await bed.eastAdmin.createTopic(topic)
+    const env = { FARLOG_DELETE_TOPICS_AFTER: '10s', FARLOG_GROUP_ID: 'test-deleted' }
+    const worker = await bed.startWorker('deleted.*', env)
+    for (const topic of ['deleted', 'deleted-anew']) {
+      await bed.writer.write(topic, 0, [{ value: 'before' }])
+      await caughtUp(worker, bed.eastAdmin, topic)
+    }
+    for (const topic of ['deleted', 'deleted-anew']) await bed.eastAdmin.deleteTopic(topic)
+    await logged(worker, /deleted-anew is gone from the source: its copy will be deleted/)
+    await bed.eastAdmin.createTopic('deleted-anew')
+    await until(async () => !(await bed.westAdmin.topics()).includes('east.deleted'), {
+      timeoutMs: 60_000,
+      describe: 'the copy to be deleted'
+    })
+    await logged(worker, /east\.deleted was deleted, as deleted was at the source/)
+    assert.ok((await bed.westAdmin.topics()).includes('east.deleted-anew'))
+  })
 })
 
 describe('topics of clusters without an authorizer', function () {

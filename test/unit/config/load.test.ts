@@ -20,6 +20,7 @@ describe('loadConfig', () => {
       onGap: 'halt',
       refreshIntervalMs: 30_000,
       syncTopicConfigs: true,
+      deleteTopicsAfterMs: 0,
       syncTopicAcls: false,
       syncGroupOffsets: true,
       checkpointIntervalMs: 5_000,

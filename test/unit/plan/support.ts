@@ -9,6 +9,7 @@ export const FLOW: FlowConfig = { source: cluster('east'), destination: cluster(
 export const CONFIG: PlanConfig = {
   topics: { include: ['.*'], exclude: [] },
   replicationFactor: undefined,
+  deleteTopicsAfterMs: 0,
   syncTopicConfigs: true
 }
 
