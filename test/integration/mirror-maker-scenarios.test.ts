@@ -52,6 +52,8 @@ describe('the scenarios of MirrorMaker 2’s integration tests', function () {
     for (const partition of [0, 1]) await bed.write(first, partition, 50)
     await readAtSource(group, [first], 100)
     const worker = await bed.startWorker('one-way-.*', ENV)
+    // A group that is ahead of its copy is brought to the copy's end, which moves on.
+    await caughtUp(worker, bed.eastAdmin, first, { partitions: 2 })
     await bringsAlong(group, first, [50, 50])
     assert.deepEqual(await readAtDestination(group, [first]), [])
 
@@ -60,6 +62,8 @@ describe('the scenarios of MirrorMaker 2’s integration tests', function () {
     for (const partition of [0, 1]) await bed.write(second, partition, 30)
     for (const partition of [1, 2, 3]) await bed.write(first, partition, 20, 50)
     await readAtSource(group, [first, second], 120)
+    await caughtUp(worker, bed.eastAdmin, first, { partitions: 4 })
+    await caughtUp(worker, bed.eastAdmin, second, { partitions: 2 })
     await bringsAlong(group, first, [50, 70, 20, 20])
     await bringsAlong(group, second, [30, 30])
     // What is written now has been read on neither side.
@@ -163,6 +167,7 @@ describe('the scenarios of MirrorMaker 2’s integration tests', function () {
     // Only one of its partitions gets records.
     await bed.write(topic, 0, 40)
     await readAtSource(group, [topic], 40)
+    await caughtUp(worker, bed.eastAdmin, topic, { partitions: 5 })
     await bringsAlong(group, topic, [40])
     assert.deepEqual(await bed.copied(topic), range(0, 40))
     assert.equal((await bed.westAdmin.offsets(`east.${topic}`, 5)).length, 5)
