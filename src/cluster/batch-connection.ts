@@ -57,6 +57,7 @@ export class BatchConnection {
   /** The broker wants to be authenticated to again: no new requests, and the end when the last one is answered. */
   #isRetiring = false
   /** The answer that is coming in, once its size is known. */
+  readonly #onThrottled: (ms: number) => void
   #frame: Buffer | undefined
   #frameBytes = 0
   #answerBytes = 0
@@ -65,18 +66,30 @@ export class BatchConnection {
   readonly #size = Buffer.alloc(SIZE_BYTES)
   #sizeBytes = 0
 
-  /** @param pool where the memory of answers comes from */
+  /**
+   * @param pool where the memory of answers comes from
+   * @param onThrottled hears for how long the broker throttles us, in milliseconds
+   */
   static async open(
     cluster: ClusterConfig,
     host: string,
     port: number,
     clientId: string,
-    pool: BufferPool
+    pool: BufferPool,
+    onThrottled: (ms: number) => void
   ): Promise<BatchConnection> {
     let retire = () => {}
     const opened = await openConnection(cluster, host, port, clientId, () => retire())
     const roundTripMs = await shortestRoundTripMs(opened)
-    const batches = new BatchConnection(opened.connection, opened.address, opened.versions, clientId, pool, roundTripMs)
+    const batches = new BatchConnection(
+      opened.connection,
+      opened.address,
+      opened.versions,
+      clientId,
+      pool,
+      roundTripMs,
+      onThrottled
+    )
     retire = () => batches.#retire()
     return batches
   }
@@ -87,9 +100,11 @@ export class BatchConnection {
     versions: SupportedVersions,
     clientId: string,
     pool: BufferPool,
-    roundTripMs: number
+    roundTripMs: number,
+    onThrottled: (ms: number) => void
   ) {
     this.roundTripMs = roundTripMs
+    this.#onThrottled = onThrottled
     this.#connection = connection
     this.#socket = connection.socket
     this.address = address
@@ -131,9 +146,14 @@ export class BatchConnection {
     })
   }
 
-  /** The broker has said that it throttles us: it is not overdue before that has passed. */
+  /**
+   * The broker has said that it throttles us: the answer comes at once, and nothing more is read from the connection until the time is
+   * over (KIP-219), so that it is not overdue before. 0: it does not.
+   */
   throttled(ms: number): void {
+    if (ms <= 0) return
     this.#watch.postpone(ms)
+    this.#onThrottled(ms)
   }
 
   async close(): Promise<void> {

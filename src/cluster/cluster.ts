@@ -54,6 +54,7 @@ export class Cluster {
   readonly #reconnects = new Map<string, Backoff>()
   readonly #closed = new AbortController()
   #clusterId: string | undefined
+  #throttledMs = 0
   readonly #wanted = new Set<string>()
   #refreshing: Promise<void> | undefined
 
@@ -213,6 +214,13 @@ export class Cluster {
     }
   }
 
+  /** For how long brokers have throttled batches by a quota since the last call, in milliseconds. */
+  takeThrottledMs(): number {
+    const ms = this.#throttledMs
+    this.#throttledMs = 0
+    return ms
+  }
+
   async close(): Promise<void> {
     this.#closed.abort()
     const connections = [...this.#connections.values(), ...this.#batchConnections.values()]
@@ -241,7 +249,9 @@ export class Cluster {
     BrokerConnection.open(this.config, host, port, this.#clientId)
 
   readonly #openForBatches = ({ host, port }: Broker): Promise<BatchConnection> =>
-    BatchConnection.open(this.config, host, port, this.#clientId, this.#pool)
+    BatchConnection.open(this.config, host, port, this.#clientId, this.#pool, ms => {
+      this.#throttledMs += ms
+    })
 
   async #connect<C extends Closable>(
     connections: Map<string, OpenConnection<C>>,

@@ -60,7 +60,9 @@ export interface FetchResponse {
 export async function fetch(connection: BatchConnection, request: FetchRequest): Promise<FetchResponse> {
   const answer = await connection.request(FETCH, [encodeFetch(request)])
   try {
-    return decodeFetch(answer.bytes, answer.release)
+    const response = decodeFetch(answer.bytes, answer.release)
+    connection.throttled(response.throttleMs)
+    return response
   } catch (error) {
     answer.release()
     throw error

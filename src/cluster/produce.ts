@@ -41,8 +41,7 @@ export async function produce(
   const answer = await connection.request(PRODUCE, encodeProduce(partitions))
   try {
     const response = decodeProduce(answer.bytes)
-    // The answer comes at once, and the broker reads nothing more from the connection until the time is over (KIP-219).
-    if (response.throttleMs > 0) connection.throttled(response.throttleMs)
+    connection.throttled(response.throttleMs)
     return response
   } finally {
     answer.release()

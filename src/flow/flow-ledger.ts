@@ -120,6 +120,10 @@ export class FlowLedger {
     this.#metrics.addLatencies(this.labels, report.latencyCounts, report.latencySumSeconds)
     for (let i = 0; i < report.fenced; i++) this.#metrics.countFenced(this.labels)
     for (const step of report.watchdogSteps) this.#metrics.countWatchdogStep(this.labels, step)
+    for (const side of ['source', 'destination'] as const) {
+      if (report.throttledMs[side] > 0)
+        this.#metrics.countThrottled(this.labels, side, report.throttledMs[side] / 1_000)
+    }
     for (const [operation, count] of Object.entries(report.retries)) {
       for (let i = 0; i < count; i++) this.#metrics.countRetry(this.labels, operation)
     }

@@ -31,6 +31,7 @@ const FETCH_NEWS_MAX_AGE_MS = 2_000
 const SWEEP_INTERVAL_MS = 2_000
 /** The same kind of trouble is logged once in this time. */
 const RETRY_LOG_INTERVAL_MS = 10_000
+const THROTTLE_LOG_INTERVAL_MS = 60_000
 
 /** What the watchdog asks for when new connections do not help. */
 export interface OnStall {
@@ -58,6 +59,7 @@ export class FlowMirror {
   #isAskingEnds = false
   #nextSweepAtMs = 0
   #retries: Record<string, number> = {}
+  readonly #throttleLoggedAtMs = new Map<Cluster, number>()
   #fenced = 0
   #troubles: TroubleReport[] = []
   #watchdogSteps: WatchdogStep[] = []
@@ -213,6 +215,7 @@ export class FlowMirror {
     }
     if (isSweep) this.#watch(nowMs)
     const told = {
+      throttledMs: this.#takeThrottled(nowMs),
       retries: this.#retries,
       fenced: this.#fenced,
       troubles: this.#troubles,
@@ -284,6 +287,25 @@ export class FlowMirror {
     source.dropConnections(source.leaderOf(mirror.topic, mirror.partition)?.nodeId)
     destination.dropConnections(destination.leaderOf(mirror.destinationTopic, mirror.partition)?.nodeId)
     mirror.restart('STALLED')
+  }
+
+  /** A quota is no trouble: what it holds back comes later. But whoever wonders about the lag should find it named. */
+  #takeThrottled(nowMs: number): FlowReport['throttledMs'] {
+    const { source, destination } = this.#context
+    const throttledMs = { source: source.takeThrottledMs(), destination: destination.takeThrottledMs() }
+    for (const [cluster, ms] of [
+      [source, throttledMs.source],
+      [destination, throttledMs.destination]
+    ] as const) {
+      if (
+        ms === 0 ||
+        nowMs - (this.#throttleLoggedAtMs.get(cluster) ?? Number.NEGATIVE_INFINITY) < THROTTLE_LOG_INTERVAL_MS
+      )
+        continue
+      this.#throttleLoggedAtMs.set(cluster, nowMs)
+      this.#context.log('warn', `a quota at ${cluster.alias} holds the flow back`, { throttledMs: ms })
+    }
+    return throttledMs
   }
 
   #retrying(operation: string, error: string): void {

@@ -112,6 +112,8 @@ export interface FlowReport {
   readonly troubles: readonly TroubleReport[]
   /** What the watchdog did. */
   readonly watchdogSteps: readonly WatchdogStep[]
+  /** For how long brokers have throttled the flow by a quota, in milliseconds, by side. */
+  readonly throttledMs: { readonly source: number; readonly destination: number }
   /** Retries by operation. */
   readonly retries: Readonly<Record<string, number>>
 }

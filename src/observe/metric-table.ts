@@ -162,6 +162,12 @@ export const METRICS = {
     help: 'Requests sent again after a failure, by operation.',
     labels: [...FLOW, 'operation']
   },
+  throttled: {
+    name: 'farlog_throttled_seconds_total',
+    type: 'counter',
+    help: 'For how long brokers have held the flow back by a quota, by side (source, destination).',
+    labels: [...FLOW, 'side']
+  },
   buildInfo: {
     name: 'farlog_build_info',
     type: 'gauge',

@@ -20,6 +20,8 @@ export interface Metrics {
   countWatchdogStep(flow: FlowLabels, step: string): void
   /** `operation` is one of a fixed set of words, such as `fetch` or `produce`: each becomes a series. */
   countRetry(flow: FlowLabels, operation: string): void
+  /** Counts for how long brokers of one side have held the flow back by a quota. */
+  countThrottled(flow: FlowLabels, side: 'source' | 'destination', seconds: number): void
   /**
    * Adds a thread's latencies since its last call: `LATENCY_BUCKET_COUNT` counts, each of its own bucket alone, and the
    * sum of the latencies, those below 0 taken as 0.
@@ -55,6 +57,7 @@ export function createMetrics(registry: Registry, nowMs: () => number = () => pe
   const sourceEvents = new Counter(configurationOf(registry, METRICS.sourceEvents))
   const watchdogSteps = new Counter(configurationOf(registry, METRICS.watchdogSteps))
   const retries = new Counter(configurationOf(registry, METRICS.retries))
+  const throttled = new Counter(configurationOf(registry, METRICS.throttled))
   const buildInfo = new Gauge(configurationOf(registry, METRICS.buildInfo))
 
   return {
@@ -65,6 +68,7 @@ export function createMetrics(registry: Registry, nowMs: () => number = () => pe
     countSourceEvent: (flow, kind) => sourceEvents.inc({ ...labelsOf(flow), kind }),
     countWatchdogStep: (flow, step) => watchdogSteps.inc({ ...labelsOf(flow), step }),
     countRetry: (flow, operation) => retries.inc({ ...labelsOf(flow), operation }),
+    countThrottled: (flow, side, seconds) => throttled.inc({ ...labelsOf(flow), side }, seconds),
     addLatencies: (flow, bucketCounts, sumSeconds) => latencies.add(flow, bucketCounts, sumSeconds),
     useStatus: given => {
       provider = given

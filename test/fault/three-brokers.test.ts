@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict'
+import { existsSync } from 'node:fs'
 import { BatchWriter } from '../support/batch-writer.ts'
 import { caughtUp } from '../support/caught-up.ts'
 import type { FarlogProcess } from '../support/farlog-process.ts'
 import type { KafkaBroker } from '../support/kafka-cluster.ts'
 import { type Producing, startProducing } from '../support/produce.ts'
+import { runToEnd } from '../support/run-to-end.ts'
 import { until } from '../support/wait.ts'
 import { assertHealthy, Bed, halted, logged } from './support/bed.ts'
 
@@ -53,6 +55,18 @@ describe('brokers of a cluster of three', function () {
       await Promise.all([bed.east, bed.west].map(({ brokers }) => brokers[index]!.restart()))
       await goesOn()
     }
+  })
+
+  it('may have a disk that is full: such a one ends, the others take over, and it comes back when there is room', async () => {
+    const full = [bed.east, bed.west].map(({ brokers }) => brokers[2]!)
+    for (const { pid } of full) {
+      // No file may grow any more: to the broker it is as if its disk were full.
+      await runToEnd(['prlimit', '--pid', `${pid}`, '--fsize=1'])
+      await until(() => !existsSync(`/proc/${pid}`), { timeoutMs: 60_000, describe: `broker ${pid} to give up` })
+    }
+    await goesOn(RECORDS_OF_SECONDS)
+    await Promise.all(full.map(broker => broker.restart()))
+    await goesOn()
   })
 
   it('are waited for where too few replicas are in sync, and the wait is counted and named', async () => {

@@ -142,6 +142,8 @@ export class SimulatedConnection {
     return { bytes: bytes as Buffer, release: () => {} }
   }
 
+  throttled(): void {}
+
   /** Breaks the connection: what has not arrived never does, and the sender hears of it. */
   cut(): void {
     if (!this.isOpen) return

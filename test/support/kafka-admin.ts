@@ -77,9 +77,9 @@ export class KafkaAdmin implements AsyncDisposable {
     await this.#admin.deleteAcls({ filters: grants.flatMap(aclsOf) })
   }
 
-  /** What each client may write to each broker in a second; as much as it likes when not given. */
-  async limitProducers(bytesPerSecond?: number): Promise<void> {
-    const key = ClientQuotaKeys.PRODUCER_BYTE_RATE
+  /** What each client may write to each broker, or read from it, in a second; as much as it likes when not given. */
+  async limitClients(what: 'writing' | 'reading', bytesPerSecond?: number): Promise<void> {
+    const key = what === 'writing' ? ClientQuotaKeys.PRODUCER_BYTE_RATE : ClientQuotaKeys.CONSUMER_BYTE_RATE
     const op: AlterClientQuotasOptions['entries'][number]['ops'][number] =
       bytesPerSecond === undefined ? { key, remove: true } : { key, value: bytesPerSecond, remove: false }
     await this.#admin.alterClientQuotas({

@@ -120,7 +120,7 @@ describe('BatchConnection', () => {
 
 async function connect(broker: FakeBroker): Promise<{ connection: BatchConnection; pool: CountingPool }> {
   const pool = new CountingPool()
-  const connection = await BatchConnection.open(broker.config, '127.0.0.1', broker.port, 'test-клиент', pool)
+  const connection = await BatchConnection.open(broker.config, '127.0.0.1', broker.port, 'test-клиент', pool, () => {})
   return { connection, pool }
 }
 

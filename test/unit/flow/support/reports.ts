@@ -42,6 +42,7 @@ export function flowReport(partitions: readonly PartitionReport[], changes: Part
     fenced: 0,
     troubles: [],
     watchdogSteps: [],
+    throttledMs: { source: 0, destination: 0 },
     retries: {},
     ...changes
   }
