@@ -142,7 +142,7 @@ describe('farlog failover', function () {
     await using _consumer = await consuming(west.bootstrap, 'busy', 'east.plain', westAdmin)
     await using load = await startProducing({
       ...{ bootstrap: east.bootstrap, topics: [{ name: 'load', partitions: LOAD_PARTITIONS }], shape: 'plain' },
-      ...{ records: 0, rate: 3_000 }
+      ...{ records: 0, rate: 1_000 }
     })
     load.finished.catch(() => {})
     await until(async () => (await sites.copies('load')).length > 500, { describe: 'copies under load' })
@@ -241,7 +241,7 @@ describe('farlog failover', function () {
     await worker.waitReady()
     await using load = await startProducing({
       ...{ bootstrap: east.bootstrap, topics: [{ name: 'load', partitions: LOAD_PARTITIONS }], shape: 'plain' },
-      ...{ records: 0, rate: 3_000 }
+      ...{ records: 0, rate: 1_000 }
     })
     load.finished.catch(() => {})
     await using reader = await GroupConsumer.join(east.bootstrap, 'billing', ['load'])
@@ -293,7 +293,7 @@ describe('farlog failover', function () {
     await Promise.all(workers.map(worker => worker.waitReady()))
     await using load = await startProducing({
       ...{ bootstrap: east.bootstrap, topics: [{ name: 'load', partitions: LOAD_PARTITIONS }], shape: 'varied' },
-      ...{ records: 0, rate: 2_000, transactionRecords: 20, abortPercent: 20 }
+      ...{ records: 0, rate: 1_000, transactionRecords: 20, abortPercent: 20 }
     })
     await until(async () => (await sites.copies('load')).length > 500, { describe: 'copies under load' })
     const worker = workers[0]!
@@ -321,7 +321,7 @@ describe('farlog failover', function () {
       assert.ok(partitions.every(({ state, reason }) => state === 'halted' && reason === 'stopped'))
     }
     // Long enough for anything that would go on by itself; the source goes on and on.
-    await until(async () => (await partitionsOf(worker, 'load')).every(({ lagRecords }) => lagRecords! > 5_000), {
+    await until(async () => (await partitionsOf(worker, 'load')).every(({ lagRecords }) => lagRecords! > 2_000), {
       describe: 'lag to grow'
     })
     assert.deepEqual(await copiesOf(sites), before)

@@ -13,7 +13,7 @@ import type { Tally } from './tally-reporter.ts'
 const UNIT_TIMEOUT_MS = 5 * 60_000
 const FILE_TIMEOUT_MS = 15 * 60_000
 const CHECK_TIMEOUT_MS = 5 * 60_000
-const JOBS = Number(process.env.FARLOG_TEST_JOBS ?? 2)
+const JOBS = Number(process.env.FARLOG_TEST_JOBS ?? 3)
 
 /** Run first, one after the other. */
 const CHECKS: Readonly<Record<string, () => Promise<Tally>>> = {

@@ -19,7 +19,7 @@ type Truthy<T> = Exclude<T, false | 0 | '' | null | undefined>
  */
 export async function until<T>(
   condition: () => T | Promise<T>,
-  { timeoutMs = 30_000, pauseMs = 50, describe }: UntilOptions
+  { timeoutMs = 30_000, pauseMs = 100, describe }: UntilOptions
 ): Promise<Truthy<T>> {
   const deadline = performance.now() + timeoutMs
   for (;;) {
