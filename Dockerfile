@@ -1,4 +1,3 @@
-# syntax=docker/dockerfile:1
 # farlog's image. Build: docker build -t farlog . Run: docker run --read-only --cap-drop ALL -e FARLOG_… farlog
 #
 # Debian slim and not distroless: bin/farlog is a shell script, and the runbook's commands are typed into a pod
@@ -18,14 +17,15 @@ COPY package.json package-lock.json ./
 # Exactly what the lock file names, checked by its hashes.
 RUN CKJS_LINKING=dynamic npm ci --omit=dev --no-audit --no-fund
 # Nine tenths of that package are sources and intermediate files.
-RUN cd node_modules/@confluentinc/kafka-javascript \
-  && rm -rf deps src build/Release/obj.target build/Release/.deps build/deps/librdkafka build/deps/include build/deps/*.a \
-  && node -e "require('@confluentinc/kafka-javascript')"
+WORKDIR /app/node_modules/@confluentinc/kafka-javascript
+RUN rm -rf deps src build/Release/obj.target build/Release/.deps build/deps/librdkafka build/deps/include build/deps/*.a
+WORKDIR /app
 COPY LICENSE ./
 COPY bin/farlog bin/farlog
 COPY schemas schemas
 COPY src src
-RUN bin/farlog --version
+# Does the native client load with what is left of it?
+RUN node -e "require('@confluentinc/kafka-javascript')" && bin/farlog --version
 
 FROM node:${NODE_VERSION}-bookworm-slim
 LABEL org.opencontainers.image.title="farlog" \
