@@ -42,6 +42,20 @@ describe('the chart', function () {
     })
   }
 
+  it('takes the values that docs/kubernetes.md shows', async () => {
+    const page = readFileSync(join(CHART_DIR, '../../../docs/kubernetes.md'), 'utf8')
+    const folder = mkdtempSync(join(tmpdir(), 'farlog-values-'))
+    try {
+      const values = join(folder, 'values.yaml')
+      writeFileSync(values, /^```yaml\n(.*?)^```$/ms.exec(page)![1]!)
+      const manifests = await render({ values })
+      assert.deepEqual(problems(manifests, '1.37.0'), [])
+      assert.deepEqual(flowsOf(configOf(manifests)), ['east SASL_SSL SCRAM-SHA-512 → west SASL_SSL SCRAM-SHA-512'])
+    } finally {
+      rmSync(folder, { recursive: true })
+    }
+  })
+
   it('mounts secrets and puts none into a variable', async () => {
     const pod = podOf(await render({ values: join(CHART_DIR, 'ci/sasl-values.yaml') }))
     const variables = pod.containers[0].env as { name: string; value?: string }[]
