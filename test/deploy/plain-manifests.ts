@@ -3,21 +3,20 @@
  * chart rendered for those who have no helm, and the chart's own copy of the alerting rules (a chart can't reach outside its
  * folder). A test compares.
  */
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { PROJECT_DIR } from '../support/java.ts'
 import { renderText } from './helm.ts'
 
 const VALUES = join(PROJECT_DIR, 'deploy/kubernetes/values.yaml')
 const RULES = 'deploy/prometheus/rules/farlog.yaml'
+const CHART_RULES = 'deploy/helm/farlog/rules/farlog.yaml'
 /** Kinds that only a cluster with the operator knows. */
 const OF_OPERATORS = ['podmonitor', 'prometheusrule', 'scaledobject']
 
 /** Path below the project's folder → contents. */
 export async function writtenTwice(): Promise<Map<string, string>> {
-  const files = new Map<string, string>()
-  const rules = join(PROJECT_DIR, RULES)
-  if (existsSync(rules)) files.set('deploy/helm/farlog/rules/farlog.yaml', readFileSync(rules, 'utf8'))
+  const files = new Map([[CHART_RULES, readFileSync(join(PROJECT_DIR, RULES), 'utf8')]])
   const rendered = await renderText({ values: VALUES, namespace: 'farlog' })
   const names: string[] = []
   for (const part of rendered.split(/^---\n/m)) {
@@ -55,6 +54,8 @@ ${resources(
 }
 
 if (import.meta.main) {
+  // Before anything is rendered: a manifest is made of it.
+  cpSync(join(PROJECT_DIR, RULES), join(PROJECT_DIR, CHART_RULES))
   for (const [file, contents] of await writtenTwice()) {
     const path = join(PROJECT_DIR, file)
     mkdirSync(dirname(path), { recursive: true })
