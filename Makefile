@@ -1,11 +1,11 @@
 # What can be done with a checkout; `make` alone lists it.
 export PATH := $(CURDIR)/.tools/node/bin:$(PATH)
 
-.PHONY: help build test lint typecheck unused unit integration simulation fault demo bench chaos continuity clean
+.PHONY: help build test lint typecheck unused unit integration simulation deploy fault demo bench chaos continuity manifests sbom clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 16
-	@echo '  make lint, typecheck, unused, unit, integration, simulation, fault: one part of the test alone'
+	@echo '  make lint, typecheck, unused, unit, integration, simulation, deploy, fault: one part of the test alone'
 
 build: ## install what is missing, so that bin/farlog runs
 	@bin/setup run
@@ -14,7 +14,7 @@ test: ## all checks, unit tests, and integration tests against real Kafka
 	@bin/setup test
 	@node test/support/run-checks.ts
 
-lint typecheck unused unit integration simulation fault:
+lint typecheck unused unit integration simulation deploy fault:
 	@bin/setup test
 	@node test/support/run-checks.ts $@
 
@@ -33,6 +33,14 @@ chaos: ## faults of all kinds drawn from a seed, every record judged (SEED=7 MIN
 continuity: ## a consumer group failed over at random instants, beside MirrorMaker 2 (SEED=7 FAILOVERS=20)
 	@bin/setup test
 	@node test/continuity/continuity.ts
+
+manifests: ## render deploy/kubernetes anew from the chart
+	@bin/setup test
+	@node test/deploy/plain-manifests.ts
+
+sbom: ## write farlog.cdx.json: what the image consists of, as CycloneDX
+	@bin/setup run
+	@node test/deploy/sbom.ts farlog.cdx.json
 
 clean: ## remove everything that was installed into the checkout
 	rm -rf node_modules .tools

@@ -24,6 +24,8 @@ export interface GroupMemberListener {
    * @param isLost they may be owned by somebody else already: drain nothing, commit nothing
    */
   revoked(partitions: readonly TopicPartition[], isLost: boolean): Promise<void>
+  /** The membership is over for good, as where another member has come under the same instance id. */
+  ended?(error: Error): void
   /** Something went wrong that librdkafka tries again by itself. */
   troubled(error: Error): void
 }
@@ -32,6 +34,8 @@ export interface GroupMemberOptions {
   readonly cluster: ClusterConfig
   readonly groupId: string
   readonly groupProtocol: 'classic' | 'consumer'
+  /** Static membership (KIP-345). Not for a client that commits without joining: the coordinator would not know it. */
+  readonly groupInstanceId?: string | undefined
   /** How often librdkafka looks for new partitions of the topics it was told. */
   readonly metadataRefreshMs: number
   readonly clientId: string
@@ -97,6 +101,7 @@ export class GroupMember {
         'group.id': options.groupId,
         'group.protocol': options.groupProtocol,
         ...(options.groupProtocol === 'classic' ? classic : {}),
+        ...(options.groupInstanceId === undefined ? {} : { 'group.instance.id': options.groupInstanceId }),
         'enable.auto.commit': false,
         'enable.auto.offset.store': false,
         'topic.metadata.refresh.interval.ms': options.metadataRefreshMs,
@@ -210,8 +215,12 @@ export class GroupMember {
   #poll(): void {
     if (this.#isPolling) return
     this.#isPolling = true
-    this.#consumer.consume(1, () => {
+    this.#consumer.consume(1, error => {
       this.#isPolling = false
+      // Told once, here alone, and without taking the partitions away.
+      if (error?.code === kafka.CODES.ERRORS.ERR__FATAL) {
+        this.#options.listener.ended?.(this.#error('staying a member', error))
+      }
     })
   }
 

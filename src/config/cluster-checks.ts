@@ -11,7 +11,24 @@ export function checkClusters(settings: Settings): ConfigProblem[] {
   return [
     ...aliases.flatMap(alias => checkSecurity(settings, alias)),
     ...(source === undefined ? [] : destinations.flatMap(alias => checkServersDiffer(settings, source, alias))),
-    ...checkDeletion(settings)
+    ...checkDeletion(settings),
+    ...checkStaticMembership(settings)
+  ]
+}
+
+/**
+ * A static member of the `consumer` protocol says that it will be back when it leaves (epoch -2 of KIP-848), so that
+ * what it had would stand still until its session times out, 45 s by default.
+ */
+function checkStaticMembership(settings: Settings): ConfigProblem[] {
+  if (settings.given(FIXED.groupInstanceId) === undefined) return []
+  if (settings.value(FIXED.groupProtocol) !== 'consumer') return []
+  return [
+    {
+      variable: FIXED.groupInstanceId.name,
+      problem: 'keeps the partitions of a stopped worker from the others where the group protocol is consumer',
+      remedy: `unset it, or set ${FIXED.groupProtocol.name} to classic`
+    }
   ]
 }
 

@@ -28,6 +28,7 @@ export function loadConfig(env: NodeJS.ProcessEnv): Config {
     delivery: required(FIXED.delivery),
     compression: required(FIXED.compression),
     groupProtocol: required(FIXED.groupProtocol),
+    groupInstanceId: settings.value(FIXED.groupInstanceId),
     onGap: required(FIXED.onGap),
     refreshIntervalMs: required(FIXED.refreshInterval),
     stallTimeoutMs: required(FIXED.stallTimeout),

@@ -72,6 +72,8 @@ export interface Config {
   readonly delivery: 'exactly-once' | 'at-least-once'
   readonly compression: 'source' | CompressionName
   readonly groupProtocol: 'classic' | 'consumer'
+  /** Static membership: the same after a restart; `undefined`: a new member at each start. */
+  readonly groupInstanceId: string | undefined
   readonly onGap: 'halt' | 'continue'
   readonly refreshIntervalMs: number
   /** How long lag without progress, and without an error, is taken for a stall. */

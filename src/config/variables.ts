@@ -118,6 +118,15 @@ export const FIXED = {
     format: oneOf('classic', 'consumer'),
     default: 'classic'
   }),
+  groupInstanceId: variable({
+    name: 'FARLOG_GROUP_INSTANCE_ID',
+    doc:
+      'Name of this worker within that group, its own and the same after a restart (static membership, KIP-345): one that ' +
+      'died and is back within 10 s goes on with its partitions, and the others keep theirs. One that is stopped hands over at ' +
+      'once. Only with the `classic` protocol.',
+    format: text,
+    defaultDoc: 'a new member at each start'
+  }),
   onGap: variable({
     name: 'FARLOG_ON_GAP',
     doc: 'When source records vanished before they were mirrored: `halt` that partition, or `continue` and record the gap.',

@@ -48,6 +48,8 @@ export interface FlowControlOptions {
   readonly dataPlane: DataPlane
   readonly metrics: Metrics
   readonly log: LogSink
+  /** This worker has lost its place in the group for good: only a new process gets one again. */
+  readonly onMembershipEnded: (error: Error) => void
 }
 
 export class FlowControl {
@@ -234,7 +236,7 @@ export class FlowControl {
   }
 
   async #connectMembers(): Promise<GroupMember> {
-    const member = this.#newMember(this.#options.flow.source)
+    const member = this.#newMember(this.#options.flow.source, this.#options.config.groupInstanceId)
     const memory = this.#newMember(this.#options.flow.destination)
     try {
       await Promise.all([member.connect(), memory.connect()])
@@ -247,17 +249,19 @@ export class FlowControl {
     return member
   }
 
-  #newMember(cluster: ClusterConfig): GroupMember {
+  #newMember(cluster: ClusterConfig, groupInstanceId?: string): GroupMember {
     const { flow, config, clientId } = this.#options
     return new GroupMember({
       cluster,
       groupId: flow.groupId,
       groupProtocol: config.groupProtocol,
+      groupInstanceId,
       metadataRefreshMs: config.refreshIntervalMs,
       clientId,
       listener: {
         assigned: partitions => void this.#assigned(partitions),
         revoked: (partitions, isLost) => this.#revoked(partitions, isLost),
+        ended: error => this.#options.onMembershipEnded(new MembershipEndedError(flow.groupId, groupInstanceId, error)),
         troubled: error => this.#log('warn', 'the group coordinator is in trouble', { error: error.message })
       }
     })
@@ -418,6 +422,19 @@ export class FlowControl {
 function plain(assignment: Assignment): Assignment {
   const { topic, partition, destinationTopic, batchBytesMax, progress } = assignment
   return { topic, partition, destinationTopic, batchBytesMax, progress }
+}
+
+/** Of two workers with one FARLOG_GROUP_INSTANCE_ID the group knows the one that came last. */
+class MembershipEndedError extends Error {
+  readonly code = 'MEMBERSHIP_ENDED'
+  readonly remedy: string | undefined
+
+  constructor(groupId: string, groupInstanceId: string | undefined, cause: Error) {
+    const isReplaced = groupInstanceId !== undefined
+    super(isReplaced ? `another worker has joined group ${groupId} as ${groupInstanceId}` : cause.message, { cause })
+    this.name = 'MembershipEndedError'
+    this.remedy = isReplaced ? 'give each worker a FARLOG_GROUP_INSTANCE_ID of its own' : undefined
+  }
 }
 
 function messageOf(error: unknown): string {

@@ -36,7 +36,8 @@ export async function runWorker(config: Config, stop: AbortSignal): Promise<void
     error => crashed.reject(error)
   )
   const flows = config.flows.map(
-    (flow, index) => new FlowControl({ index, flow, config, clientId, dataPlane, metrics, log })
+    (flow, index) =>
+      new FlowControl({ index, flow, config, clientId, dataPlane, metrics, log, onMembershipEnded: crashed.reject })
   )
   const status = (): WorkerStatus => ({
     version: VERSION,

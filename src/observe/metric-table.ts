@@ -1,4 +1,6 @@
 /** Every metric farlog has, declared once. */
+import { PARTITION_STATES } from './status.ts'
+
 const FLOW = ['source', 'destination'] as const
 const PARTITION = [...FLOW, 'topic', 'partition'] as const
 
@@ -14,6 +16,8 @@ export interface MetricDeclaration {
   readonly type: 'counter' | 'gauge' | 'histogram'
   readonly help: string
   readonly labels: readonly string[]
+  /** What the last label can be, where that is known beforehand: a counter has a series for each from the start, at 0. */
+  readonly values?: readonly string[]
 }
 
 /** In the order of `/metrics`. `topic` is always the source's name for it. */
@@ -70,7 +74,8 @@ export const METRICS = {
     name: 'farlog_partition_state',
     type: 'gauge',
     help: '1 for the state the partition is in, 0 for the others.',
-    labels: [...PARTITION, 'state']
+    labels: [...PARTITION, 'state'],
+    values: PARTITION_STATES
   },
   verifiedOffset: {
     name: 'farlog_verified_offset',
@@ -148,19 +153,22 @@ export const METRICS = {
     name: 'farlog_source_events_total',
     type: 'counter',
     help: 'Gaps, recreated topics and cut back logs met at the source, by kind.',
-    labels: [...FLOW, 'kind']
+    labels: [...FLOW, 'kind'],
+    values: ['GAP', 'RECREATED', 'DIVERGED']
   },
   watchdogSteps: {
     name: 'farlog_watchdog_steps_total',
     type: 'counter',
     help: 'What was done about partitions with lag, no progress and no error: reconnect, restart-flow, exit.',
-    labels: [...FLOW, 'step']
+    labels: [...FLOW, 'step'],
+    values: ['reconnect', 'restart-flow', 'exit']
   },
   retries: {
     name: 'farlog_retries_total',
     type: 'counter',
     help: 'Requests sent again after a failure, by operation.',
-    labels: [...FLOW, 'operation']
+    labels: [...FLOW, 'operation'],
+    values: ['fetch', 'fencing', 'resuming', 'produce', 'commit', 'renewing']
   },
   throttled: {
     name: 'farlog_throttled_seconds_total',
@@ -175,3 +183,8 @@ export const METRICS = {
     labels: ['version', 'node', 'librdkafka']
   }
 } as const satisfies Record<string, MetricDeclaration>
+
+/** What can happen to a source partition. */
+export type SourceEventKind = (typeof METRICS.sourceEvents.values)[number]
+/** What the watchdog does. */
+export type WatchdogStepName = (typeof METRICS.watchdogSteps.values)[number]

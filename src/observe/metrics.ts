@@ -2,7 +2,13 @@
 import { Counter, collectDefaultMetrics, Gauge, type Registry } from 'prom-client'
 import { registerComputedMetric } from './computed-metric.ts'
 import { LatencyHistogram } from './latency-histogram.ts'
-import { type FlowLabels, METRICS, type MetricDeclaration } from './metric-table.ts'
+import {
+  type FlowLabels,
+  METRICS,
+  type MetricDeclaration,
+  type SourceEventKind,
+  type WatchdogStepName
+} from './metric-table.ts'
 import { PartitionCounters, type PartitionCounts, type PartitionLabels } from './partition-counters.ts'
 import type { WorkerStatus } from './status.ts'
 import { labelFlows, STATUS_GAUGES } from './status-gauges.ts'
@@ -14,10 +20,8 @@ export interface Metrics {
   countVerifyDifferences(labels: PartitionLabels, differences: number): void
   countFenced(flow: FlowLabels): void
   countRebalance(flow: FlowLabels): void
-  /** `kind` is one of those in `schemas/source-event.avsc`. */
-  countSourceEvent(flow: FlowLabels, kind: string): void
-  /** `step` is one of the watchdog's. */
-  countWatchdogStep(flow: FlowLabels, step: string): void
+  countSourceEvent(flow: FlowLabels, kind: SourceEventKind): void
+  countWatchdogStep(flow: FlowLabels, step: WatchdogStepName): void
   /** `operation` is one of a fixed set of words, such as `fetch` or `produce`: each becomes a series. */
   countRetry(flow: FlowLabels, operation: string): void
   /** Counts for how long brokers of one side have held the flow back by a quota. */
@@ -54,9 +58,9 @@ export function createMetrics(registry: Registry, nowMs: () => number = () => pe
 
   const fenced = flowCounter(registry, METRICS.fenced, status)
   const rebalances = flowCounter(registry, METRICS.rebalances, status)
-  const sourceEvents = new Counter(configurationOf(registry, METRICS.sourceEvents))
-  const watchdogSteps = new Counter(configurationOf(registry, METRICS.watchdogSteps))
-  const retries = new Counter(configurationOf(registry, METRICS.retries))
+  const sourceEvents = flowCounter(registry, METRICS.sourceEvents, status)
+  const watchdogSteps = flowCounter(registry, METRICS.watchdogSteps, status)
+  const retries = flowCounter(registry, METRICS.retries, status)
   const throttled = new Counter(configurationOf(registry, METRICS.throttled))
   const buildInfo = new Gauge(configurationOf(registry, METRICS.buildInfo))
 
@@ -107,16 +111,23 @@ function registerPartitionCounters(registry: Registry, counters: PartitionCounte
   })
 }
 
-/** A counter that begins at 0 for each flow there is, so that `increase()` sees the first event too. */
+/**
+ * A counter that begins at 0 for each flow there is, and each value of a label that is its own, so that `increase()` sees
+ * the first event too: of a series that begins at 1 it sees nothing.
+ */
 function flowCounter(
   registry: Registry,
   declaration: MetricDeclaration,
   status: () => WorkerStatus | undefined
 ): Counter {
+  const ownLabel = declaration.labels.at(-1)!
+  const ownLabels = declaration.values?.map(value => ({ [ownLabel]: value })) ?? [{}]
   return new Counter({
     ...configurationOf(registry, declaration),
     collect() {
-      for (const flow of status()?.flows ?? []) this.inc(labelsOf(flow), 0)
+      for (const flow of status()?.flows ?? []) {
+        for (const own of ownLabels) this.inc({ ...labelsOf(flow), ...own }, 0)
+      }
     }
   })
 }

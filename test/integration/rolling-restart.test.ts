@@ -33,8 +33,10 @@ describe('a rolling restart of three workers under load', function () {
       })
       await until(() => producing.acknowledged() > 0, { describe: 'the first record' })
       const start = async (name: string) => {
-        const env = protocol === 'classic' ? { FARLOG_GROUP_INSTANCE_ID: name } : { FARLOG_GROUP_PROTOCOL: protocol }
-        const worker = await bed.startWorker(topic, env)
+        const membership =
+          protocol === 'classic' ? { FARLOG_GROUP_INSTANCE_ID: name } : { FARLOG_GROUP_PROTOCOL: protocol }
+        // One partition more would be shared out unevenly.
+        const worker = await bed.startWorker(topic, { FARLOG_HEARTBEAT_INTERVAL: '0s', ...membership })
         await worker.waitReady(60_000)
         return worker
       }

@@ -27,6 +27,7 @@ const CHECKS: Readonly<Record<string, () => Promise<Tally>>> = {
 const FILES: Readonly<Record<string, string>> = {
   integration: 'test/{support,integration}/**/*.test.ts',
   simulation: 'test/simulation/**/*.test.ts',
+  deploy: 'test/deploy/**/*.test.ts',
   fault: 'test/{fault,chaos}/**/*.test.ts'
 }
 

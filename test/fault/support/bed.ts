@@ -35,18 +35,22 @@ export class Bed implements AsyncDisposable {
     this.writer = new BatchWriter(east.bootstrap)
   }
 
-  /** A worker of a group of its own for these topics, so that tests can share the clusters. */
-  async startWorker(topics: string, env: Readonly<Record<string, string>> = {}): Promise<FarlogProcess> {
-    const worker = await startFarlog({
+  /** The variables of a flow for these topics with a group of its own, so that tests can share the clusters. */
+  flowEnv(topics: string): Record<string, string> {
+    return {
       FARLOG_SOURCE: 'east',
       FARLOG_DESTINATIONS: 'west',
       FARLOG_EAST_BOOTSTRAP_SERVERS: this.east.bootstrap,
       FARLOG_WEST_BOOTSTRAP_SERVERS: this.west.bootstrap,
       FARLOG_REFRESH_INTERVAL: '1s',
       FARLOG_TOPICS: topics,
-      FARLOG_GROUP_ID: `test-${topics}`,
-      ...env
-    })
+      FARLOG_GROUP_ID: `test-${topics}`
+    }
+  }
+
+  /** A worker of the flow for these topics. */
+  async startWorker(topics: string, env: Readonly<Record<string, string>> = {}): Promise<FarlogProcess> {
+    const worker = await startFarlog({ ...this.flowEnv(topics), ...env })
     this.#workers.push(worker)
     return worker
   }

@@ -17,6 +17,7 @@ describe('loadConfig', () => {
       delivery: 'exactly-once',
       compression: 'source',
       groupProtocol: 'classic',
+      groupInstanceId: undefined,
       onGap: 'halt',
       refreshIntervalMs: 30_000,
       syncTopicConfigs: true,
@@ -54,6 +55,7 @@ describe('loadConfig', () => {
         FARLOG_DELAY: '1h',
         FARLOG_MAX_BYTES_PER_SECOND: '10MiB',
         FARLOG_BACKLOG_SHARE: '100',
+        FARLOG_GROUP_INSTANCE_ID: 'farlog-0',
         FARLOG_EAST_BOOTSTRAP_SERVERS: 'a:1, [::1]:2'
       })
     )
@@ -65,6 +67,7 @@ describe('loadConfig', () => {
     assert.equal(config.delayMs, 3_600_000)
     assert.equal(config.maxBytesPerSecond, 10_485_760)
     assert.equal(config.backlogSharePercent, 100)
+    assert.equal(config.groupInstanceId, 'farlog-0')
     assert.deepEqual(config.flows[0]!.source.bootstrapServers, [
       { host: 'a', port: 1 },
       { host: '::1', port: 2 }

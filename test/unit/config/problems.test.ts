@@ -259,6 +259,15 @@ describe('configuration problems', () => {
     })
   })
 
+  describe('static membership', () => {
+    it('is refused with the protocol under which a stopped worker would keep its partitions', () => {
+      const instance = { FARLOG_GROUP_INSTANCE_ID: 'farlog-0' }
+      assert.deepEqual(problemsOf(instance), [])
+      const both = { ...instance, FARLOG_GROUP_PROTOCOL: 'consumer' }
+      assertProblem(both, 'FARLOG_GROUP_INSTANCE_ID', /stopped worker/, /FARLOG_GROUP_PROTOCOL to classic/)
+    })
+  })
+
   describe('values from files', () => {
     it('refuses a variable given both ways', () => {
       using files = new MountedFiles()

@@ -250,7 +250,17 @@ describe('metrics', () => {
     let series = await harness.scrape()
     assert.equal(series.get(seriesName('farlog_fenced_total', FLOW)), 0)
     assert.equal(series.get(seriesName('farlog_rebalances_total', FLOW)), 0)
+    const own: [string, string, readonly string[]][] = [
+      ['farlog_source_events_total', 'kind', METRICS.sourceEvents.values],
+      ['farlog_watchdog_steps_total', 'step', METRICS.watchdogSteps.values],
+      ['farlog_retries_total', 'operation', METRICS.retries.values]
+    ]
+    for (const [name, label, values] of own) {
+      for (const value of values) assert.equal(series.get(seriesName(name, { ...FLOW, [label]: value })), 0, value)
+    }
     harness.metrics.countFenced(FLOW)
+    harness.metrics.countSourceEvent(FLOW, 'GAP')
+    harness.metrics.countWatchdogStep(FLOW, 'exit')
     harness.metrics.countRebalance(FLOW)
     harness.metrics.countRebalance(FLOW)
     harness.metrics.countRetry(FLOW, 'fetch')
@@ -258,6 +268,9 @@ describe('metrics', () => {
     series = await harness.scrape()
     assert.equal(series.get(seriesName('farlog_fenced_total', FLOW)), 1)
     assert.equal(series.get(seriesName('farlog_rebalances_total', FLOW)), 2)
+    assert.equal(series.get(seriesName('farlog_source_events_total', { ...FLOW, kind: 'GAP' })), 1)
+    assert.equal(series.get(seriesName('farlog_source_events_total', { ...FLOW, kind: 'DIVERGED' })), 0)
+    assert.equal(series.get(seriesName('farlog_watchdog_steps_total', { ...FLOW, step: 'exit' })), 1)
     assert.equal(series.get(seriesName('farlog_retries_total', { ...FLOW, operation: 'fetch' })), 1)
     assert.equal(series.get(seriesName('farlog_retries_total', { ...FLOW, operation: 'produce' })), 1)
   })

@@ -1,0 +1,276 @@
+import assert from 'node:assert/strict'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { loadConfig } from '../../src/config/load.ts'
+import type { Config } from '../../src/config/types.ts'
+import { FIXED } from '../../src/config/variables.ts'
+import { CHART_DIR, KUBERNETES_VERSIONS, render, runHelm, situationOf, VALUES_FILES } from './helm.ts'
+import { KubernetesSchema } from './kubernetes-schema.ts'
+import { type Manifest, theOnly } from './manifest.ts'
+import { policyViolations } from './policy.ts'
+
+const MINIMAL = join(CHART_DIR, 'ci/minimal-values.yaml')
+const schemas = new Map<string, KubernetesSchema>()
+
+describe('the chart', function () {
+  this.timeout(60_000)
+
+  it('has values for a small, an encrypted, an authenticated, a large and a branching installation', () => {
+    assert.deepEqual(VALUES_FILES.map(situationOf), ['large', 'minimal', 'mutual-tls', 'sasl', 'two-flows'])
+  })
+
+  for (const values of VALUES_FILES) {
+    const situation = situationOf(values)
+
+    it(`pleases helm lint, three versions of Kubernetes and the policy: ${situation}`, async () => {
+      const { code, stdout, stderr } = await runHelm('lint', { values })
+      assert.equal(code, 0, stdout + stderr)
+      for (const kubernetes of KUBERNETES_VERSIONS) {
+        const manifests = await render({ values, kubernetes })
+        assert.ok(manifests.length >= 5, `only ${manifests.length} manifests`)
+        assert.deepEqual(problems(manifests, kubernetes), [], kubernetes)
+        assert.deepEqual(policyViolations(manifests), [])
+      }
+    })
+
+    it(`gives the worker a configuration that it takes: ${situation}`, async () => {
+      const config = configOf(await render({ values }))
+      assert.equal(config.http.port, 9464)
+      assert.equal(config.groupInstanceId, situation === 'two-flows' ? undefined : 'farlog-0')
+      assert.deepEqual(flowsOf(config), FLOWS[situation as keyof typeof FLOWS])
+    })
+  }
+
+  it('takes the values that docs/kubernetes.md shows', async () => {
+    const page = readFileSync(join(CHART_DIR, '../../../docs/kubernetes.md'), 'utf8')
+    const folder = mkdtempSync(join(tmpdir(), 'farlog-values-'))
+    try {
+      const values = join(folder, 'values.yaml')
+      writeFileSync(values, /^```yaml\n(.*?)^```$/ms.exec(page)![1]!)
+      const manifests = await render({ values })
+      assert.deepEqual(problems(manifests, '1.37.0'), [])
+      assert.deepEqual(flowsOf(configOf(manifests)), ['east SASL_SSL SCRAM-SHA-512 → west SASL_SSL SCRAM-SHA-512'])
+    } finally {
+      rmSync(folder, { recursive: true })
+    }
+  })
+
+  it('mounts secrets and puts none into a variable', async () => {
+    const pod = podOf(await render({ values: join(CHART_DIR, 'ci/sasl-values.yaml') }))
+    const variables = pod.containers[0].env as { name: string; value?: string }[]
+    const isSecret = ({ name }: { name: string }) => /PASSWORD|USERNAME|CLIENT_ID|CLIENT_SECRET|PASSPHRASE/.test(name)
+    assert.equal(variables.filter(isSecret).length, 4)
+    for (const { name, value } of variables.filter(isSecret)) {
+      assert.match(name, /_FILE$/)
+      assert.match(value!, /^\/etc\/farlog\//)
+    }
+  })
+
+  it('leaves the number of workers to an autoscaler where there is one, and to nobody else', async () => {
+    for (const [situation, kind] of Object.entries({ large: 'ScaledObject', 'two-flows': 'HorizontalPodAutoscaler' })) {
+      const manifests = await render({ values: join(CHART_DIR, `ci/${situation}-values.yaml`) })
+      assert.equal(theOnly('StatefulSet', manifests).spec.replicas, undefined)
+      assert.equal(theOnly(kind, manifests).spec.scaleTargetRef.name, theOnly('StatefulSet', manifests).metadata.name)
+    }
+    assert.equal(theOnly('StatefulSet', await render({ values: MINIMAL })).spec.replicas, 3)
+  })
+
+  it('lets workers out to the ports of their brokers and token endpoints, and to name servers', async () => {
+    const policy = theOnly('NetworkPolicy', await render({ values: join(CHART_DIR, 'ci/sasl-values.yaml') }))
+    const ports = policy.spec.egress.flatMap((rule: { ports: { port: number }[] }) =>
+      rule.ports.map(({ port }) => port)
+    )
+    assert.deepEqual(ports, [53, 53, 8443, 9096, 9097])
+  })
+
+  it('selects by the same labels everywhere', async () => {
+    const manifests = await render({
+      values: join(CHART_DIR, 'ci/large-values.yaml'),
+      set: ['podLabels={"team":"data"}']
+    })
+    const labels = theOnly('StatefulSet', manifests).spec.template.metadata.labels
+    const selectors = manifests.flatMap(({ kind, spec }) => {
+      const selector = spec?.podSelector ?? spec?.selector
+      return selector === undefined ? [] : [[kind, selector.matchLabels ?? selector] as const]
+    })
+    assert.deepEqual(
+      selectors.map(([kind]) => kind),
+      ['NetworkPolicy', 'PodDisruptionBudget', 'Service', 'StatefulSet', 'PodMonitor']
+    )
+    for (const [kind, selector] of selectors) {
+      assert.ok(Object.keys(selector).length > 0, kind)
+      for (const [name, value] of Object.entries(selector)) assert.equal(labels[name], value, kind)
+    }
+  })
+
+  it('names the endpoint that monitors, probes and the service use', async () => {
+    const manifests = await render({
+      values: join(CHART_DIR, 'ci/large-values.yaml'),
+      set: ['port=9999']
+    })
+    const [container] = podOf(manifests).containers
+    assert.deepEqual(container.ports, [{ name: 'http', containerPort: 9999 }])
+    for (const probe of ['startupProbe', 'livenessProbe', 'readinessProbe']) {
+      const path = probe === 'readinessProbe' ? '/readyz' : '/livez'
+      assert.deepEqual(container[probe].httpGet, { path, port: 'http' })
+    }
+    assert.equal(theOnly('PodMonitor', manifests).spec.podMetricsEndpoints[0].port, 'http')
+    assert.equal(configOf(manifests).http.port, 9999)
+  })
+
+  describe('refuses', () => {
+    const cases: Readonly<Record<string, readonly [string, RegExp]>> = {
+      'an unknown value': ['replica=3', /replica/],
+      'a variable that farlog does not know': ['settings={"FARLOG_TOPCIS":"a"}', /FARLOG_TOPCIS/],
+      'a variable that the chart sets itself': ['settings={"FARLOG_SOURCE":"a"}', /FARLOG_SOURCE/],
+      'an alias without a cluster': ['destinations=["nowhere"]', /clusters\.nowhere is missing/],
+      'brokers without a port': ['clusters.east.bootstrapServers=["east"]', /bootstrapServers/],
+      'SASL without credentials': ['clusters.east.securityProtocol="SASL_SSL"', /sasl/]
+    }
+    for (const [title, [setting, message]] of Object.entries(cases)) {
+      it(title, async () => {
+        const { code, stderr } = await runHelm('template', { values: MINIMAL, set: [setting] })
+        assert.notEqual(code, 0)
+        assert.match(stderr, message)
+      })
+    }
+  })
+
+  it('allows exactly the variables that farlog has and the chart does not set itself', () => {
+    const schema = JSON.parse(readFileSync(join(CHART_DIR, 'values.schema.json'), 'utf8')) as {
+      definitions: { setting: { enum: string[] } }
+    }
+    const ofTheChart = ['SOURCE', 'DESTINATIONS', 'HTTP_HOST', 'HTTP_PORT', 'GROUP_INSTANCE_ID'].map(
+      name => `FARLOG_${name}`
+    )
+    const expected = Object.values(FIXED)
+      .map(({ name }) => name)
+      .filter(name => !ofTheChart.includes(name))
+    const hint = 'put the names of src/config/variables.ts into definitions.setting.enum of values.schema.json'
+    assert.deepEqual(schema.definitions.setting.enum.toSorted(), expected.toSorted(), hint)
+  })
+})
+
+describe('the checks of manifests', function () {
+  this.timeout(60_000)
+
+  const mutations: Readonly<Record<string, readonly [string, RegExp]>> = {
+    'a privileged container': ['securityContext.privileged=true', /is privileged/],
+    'root by its number': ['podSecurityContext.runAsUser=0', /may run as root/],
+    'root by default': ['podSecurityContext.runAsNonRoot=false', /may run as root/],
+    'a privilege to be gained': ['securityContext.allowPrivilegeEscalation=true', /may gain privileges/],
+    'a root file system that can be written': ['securityContext.readOnlyRootFilesystem=false', /may write to its root/],
+    'a capability': ['securityContext.capabilities={"drop":["ALL"],"add":["NET_ADMIN"]}', /has capabilities/],
+    'capabilities that are kept': ['securityContext.capabilities={"drop":["CHOWN"]}', /has capabilities/],
+    'no seccomp profile': ['podSecurityContext.seccompProfile.type="Unconfined"', /has no seccomp profile/],
+    'no memory limit': ['resources.limits.memory=null', /has no memory limit/],
+    'no cpu limit': ['resources.limits.cpu=null', /has no cpu limit/],
+    'a token': ['automountServiceAccountToken=true', /mounts a service-account token/]
+  }
+  for (const [title, [setting, violation]] of Object.entries(mutations)) {
+    it(`find ${title}`, async () => {
+      const violations = policyViolations(await render({ values: MINIMAL, set: [setting] }))
+      assert.equal(violations.length, 1, violations.join('\n'))
+      assert.match(violations[0]!, violation)
+    })
+  }
+
+  it('find what the chart has no value for', async () => {
+    const [statefulSet] = (await render({ values: MINIMAL })).filter(({ kind }) => kind === 'StatefulSet')
+    const pod = statefulSet!.spec.template.spec
+    pod.hostNetwork = true
+    pod.volumes = [{ name: 'node', hostPath: { path: '/' } }]
+    pod.containers[0].env.push({ name: 'FARLOG_X', valueFrom: { secretKeyRef: { name: 'x', key: 'y' } } })
+    assert.deepEqual(policyViolations([statefulSet!]), [
+      "StatefulSet farlog: shares the node's: hostNetwork",
+      "StatefulSet farlog: mounts the node's files: node",
+      'StatefulSet farlog: farlog has a secret in a variable'
+    ])
+  })
+
+  it('find a field that Kubernetes or an operator does not know, and one of another type', async () => {
+    const manifests = await render({
+      values: join(CHART_DIR, 'ci/large-values.yaml'),
+      set: ['podMonitor.interval="15s"']
+    })
+    theOnly('StatefulSet', manifests).spec.template.spec.containers[0].livnessProbe = {}
+    theOnly('StatefulSet', manifests).spec.minReadySeconds = 'ten'
+    theOnly('ScaledObject', manifests).spec.minReplicas = 1
+    theOnly('ScaledObject', manifests).spec.triggers[0].metadata.threshold = 5
+    theOnly('PodMonitor', manifests).spec.podMetricsEndpoints[0].prot = 'http'
+    theOnly('PodMonitor', manifests).spec.podMetricsEndpoints[0].interval = 15
+    delete theOnly('PodMonitor', manifests).spec.selector
+    for (const kubernetes of KUBERNETES_VERSIONS) {
+      assert.deepEqual(problems(manifests, kubernetes).toSorted(), [
+        'PodMonitor/spec/podMetricsEndpoints/0/interval: must be a string',
+        'PodMonitor/spec/podMetricsEndpoints/0/prot: unknown',
+        'PodMonitor/spec/selector: is missing',
+        'ScaledObject/spec/triggers/0/metadata/threshold: must be string',
+        'ScaledObject/spec: must NOT have additional properties (minReplicas)',
+        'StatefulSet/spec/minReadySeconds: must be integer,null',
+        'StatefulSet/spec/template/spec/containers/0: must NOT have additional properties (livnessProbe)'
+      ])
+    }
+  })
+
+  it('find a kind that there is not', () => {
+    const manifest = { apiVersion: 'policy/v1', kind: 'PodSecurityPolicy', metadata: { name: 'x' } }
+    assert.match(problems([manifest], '1.37.0').join(), /there is no policy\/v1/)
+  })
+})
+
+/** Who is mirrored to whom, under which protocol and mechanism. */
+const FLOWS = {
+  large: ['east PLAINTEXT → west PLAINTEXT'],
+  minimal: ['east PLAINTEXT → west PLAINTEXT'],
+  'mutual-tls': ['east SSL certificate → west SSL certificate'],
+  sasl: ['us-1.eu SASL_SSL SCRAM-SHA-512 → west SASL_SSL OAUTHBEARER'],
+  'two-flows': ['east PLAINTEXT → west PLAINTEXT', 'east PLAINTEXT → south PLAINTEXT']
+}
+
+function flowsOf(config: Config): string[] {
+  return config.flows.map(({ source, destination }) =>
+    [source, destination]
+      .map(({ alias, securityProtocol, tls, sasl }) =>
+        [alias, securityProtocol, ...(tls?.cert ? ['certificate'] : []), ...(sasl ? [sasl.mechanism] : [])].join(' ')
+      )
+      .join(' → ')
+  )
+}
+
+function problems(manifests: readonly Manifest[], kubernetes: string): string[] {
+  const schema = schemas.get(kubernetes) ?? new KubernetesSchema(kubernetes)
+  schemas.set(kubernetes, schema)
+  return manifests.flatMap(manifest => schema.problems(manifest))
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: schemas judge its shape
+function podOf(manifests: readonly Manifest[]): any {
+  return theOnly('StatefulSet', manifests).spec.template.spec
+}
+
+/** What a worker makes of the variables and files that its pod has. @throws ConfigError */
+function configOf(manifests: readonly Manifest[]): Config {
+  const pod = podOf(manifests)
+  const root = mkdtempSync(join(tmpdir(), 'farlog-pod-'))
+  try {
+    for (const source of pod.volumes?.[0].projected.sources ?? []) {
+      for (const { path } of source.secret.items) {
+        const file = join(root, 'etc/farlog', path)
+        mkdirSync(dirname(file), { recursive: true })
+        writeFileSync(file, /\.(crt|key)$/.test(path) ? PEM : 'secret')
+      }
+    }
+    const env: NodeJS.ProcessEnv = {}
+    for (const { name, value, valueFrom } of pod.containers[0].env) {
+      assert.equal(env[name], undefined, `${name} is set twice`)
+      env[name] = valueFrom === undefined ? value.replace(/^\/etc\/farlog/, `${root}/etc/farlog`) : 'farlog-0'
+    }
+    return loadConfig(env)
+  } finally {
+    rmSync(root, { recursive: true })
+  }
+}
+
+const PEM = '-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n'
