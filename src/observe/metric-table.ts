@@ -173,8 +173,9 @@ export const METRICS = {
   throttled: {
     name: 'farlog_throttled_seconds_total',
     type: 'counter',
-    help: 'For how long brokers have held the flow back by a quota, by side (source, destination).',
-    labels: [...FLOW, 'side']
+    help: 'For how long brokers have held the flow back by a quota, by side.',
+    labels: [...FLOW, 'side'],
+    values: ['source', 'destination']
   },
   buildInfo: {
     name: 'farlog_build_info',

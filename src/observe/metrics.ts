@@ -61,7 +61,7 @@ export function createMetrics(registry: Registry, nowMs: () => number = () => pe
   const sourceEvents = flowCounter(registry, METRICS.sourceEvents, status)
   const watchdogSteps = flowCounter(registry, METRICS.watchdogSteps, status)
   const retries = flowCounter(registry, METRICS.retries, status)
-  const throttled = new Counter(configurationOf(registry, METRICS.throttled))
+  const throttled = flowCounter(registry, METRICS.throttled, status)
   const buildInfo = new Gauge(configurationOf(registry, METRICS.buildInfo))
 
   return {
