@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parse } from 'yaml'
 import { PROJECT_DIR } from '../support/java.ts'
@@ -19,7 +19,7 @@ const names = alerts.map(({ alert }) => alert)
 
 describe('the rules for Prometheus', function () {
   // Prometheus' own tool goes through an hour of some cases, step by step.
-  this.timeout(60_000)
+  this.timeout(180_000)
 
   it('are rules', async () => {
     await runToEnd(['promtool', 'check', 'rules', '--lint=all', '--lint-fatal', RULES_FILE])
@@ -31,10 +31,12 @@ describe('the rules for Prometheus', function () {
 
   it('have a case of both kinds for each alert', () => {
     const { tests } = parse(readFileSync(CASES_FILE, 'utf8')) as RuleTests
-    const cases = tests.flatMap(test => test.alert_rule_test)
     const tried = (isFiring: boolean) =>
       names.filter(name =>
-        cases.some(({ alertname, exp_alerts }) => alertname === name && exp_alerts.length > 0 === isFiring)
+        tests.some(({ alert_rule_test }) => {
+          const looks = alert_rule_test.filter(({ alertname }) => alertname === name)
+          return looks.length > 0 && looks.some(({ exp_alerts }) => exp_alerts.length > 0) === isFiring
+        })
       )
     assert.deepEqual({ firing: tried(true), quiet: tried(false) }, { firing: names, quiet: names })
   })
@@ -69,8 +71,8 @@ describe('links within the pages about metrics and alerts', () => {
       const links = readFileSync(join(PROJECT_DIR, page), 'utf8').matchAll(/\]\((?!https?:)([^)#]*)(?:#([^)]+))?\)/g)
       for (const [link, path, anchor] of links) {
         const file = path === '' ? page : join('docs', path!)
-        const text = readFileSync(join(PROJECT_DIR, file), 'utf8')
-        if (anchor !== undefined) assert.ok(text !== '' && anchorsOf(file).includes(anchor), link)
+        assert.ok(existsSync(join(PROJECT_DIR, file)), link)
+        if (anchor !== undefined) assert.ok(anchorsOf(file).includes(anchor), link)
       }
     })
   }

@@ -48,6 +48,8 @@ const INTERVAL = '1s'
 
 /** A real Prometheus on a port and in a folder of its own. `await using` ends it. */
 export class Prometheus implements AsyncDisposable {
+  /** What it has logged, warnings and errors; the last lines. */
+  readonly complaints: string[] = []
   readonly #url: string
   readonly #startedAtSeconds = Date.now() / 1000
   readonly #process: ReturnType<typeof spawnOwned>
@@ -77,12 +79,10 @@ export class Prometheus implements AsyncDisposable {
       { stdio: ['ignore', 'ignore', 'pipe'] }
     )
     createInterface(this.#process.child.stderr!).on('line', line => {
-      this.#complaints.push(line)
-      if (this.#complaints.length > 100) this.#complaints.shift()
+      this.complaints.push(line)
+      if (this.complaints.length > 100) this.complaints.shift()
     })
   }
-
-  readonly #complaints: string[] = []
 
   /** What an expression is at this moment. */
   async now(expr: string): Promise<Series[]> {
@@ -115,7 +115,7 @@ export class Prometheus implements AsyncDisposable {
 
   async #ready(): Promise<void> {
     const ready = async () => {
-      if (!this.#process.isRunning()) throw new GiveUp(`Prometheus ended:\n${this.#complaints.join('\n')}`)
+      if (!this.#process.isRunning()) throw new GiveUp(`Prometheus ended:\n${this.complaints.join('\n')}`)
       return (await fetch(`${this.#url}/-/ready`)).ok
     }
     try {
