@@ -1,11 +1,11 @@
 # What can be done with a checkout; `make` alone lists it.
 export PATH := $(CURDIR)/.tools/node/bin:$(PATH)
 
-.PHONY: help build test lint typecheck unused unit integration simulation deploy fault demo bench chaos continuity manifests sbom clean
+.PHONY: help build test lint typecheck unused unit integration page simulation deploy fault demo bench chaos continuity manifests sbom clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 16
-	@echo '  make lint, typecheck, unused, unit, integration, simulation, deploy, fault: one part of the test alone'
+	@echo '  make lint, typecheck, unused, unit, integration, page, simulation, deploy, fault: one part of the test alone'
 
 build: ## install what is missing, so that bin/farlog runs
 	@bin/setup run
@@ -14,7 +14,7 @@ test: ## all checks, unit tests, and integration tests against real Kafka
 	@bin/setup test
 	@node test/support/run-checks.ts
 
-lint typecheck unused unit integration simulation deploy fault:
+lint typecheck unused unit integration page simulation deploy fault:
 	@bin/setup test
 	@node test/support/run-checks.ts $@
 

@@ -1,6 +1,8 @@
 import { parseArgs } from 'node:util'
 import { loadConfig } from '../config/load.ts'
 import { runWorker } from '../flow/worker.ts'
+import { ClusterLooker } from '../page/group-look.ts'
+import { WorkerPage } from '../page/worker-page.ts'
 import { type Command, EXIT } from './command.ts'
 import { describeFailure } from './failure.ts'
 
@@ -22,7 +24,15 @@ Example:
     const stop = new AbortController()
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stop.abort())
     try {
-      await runWorker(config, stop.signal)
+      await runWorker(
+        config,
+        stop.signal,
+        worker =>
+          new WorkerPage({
+            ...{ config, ...worker },
+            newLooker: flow => new ClusterLooker(config, flow, `${worker.clientId}-page`)
+          })
+      )
       // All is committed; what may still be open is librdkafka's farewell to a coordinator that does not answer.
       process.exit(EXIT.ok)
     } catch (error) {

@@ -1,10 +1,12 @@
 /** A consumer group seen from outside, without joining it: what it has committed and who is in it. */
 import { consumerGroupDescribeV0, describeGroupsV5, findCoordinatorV4, offsetFetchV8 } from '@platformatic/kafka'
+import { assignedPartitions } from './assignment.ts'
 import type { Cluster } from './cluster.ts'
 import type { BrokerConnection } from './connection.ts'
 import { assertNoError, ClusterError, despiteErrors, errorName } from './errors.ts'
 import { committedOf } from './group-list.ts'
 import type { CommittedOffset } from './group-member.ts'
+import type { TopicPartition } from './offsets.ts'
 import { Backoff, pause } from './retry.ts'
 
 export interface GroupState {
@@ -12,6 +14,16 @@ export interface GroupState {
   readonly committed: readonly CommittedOffset[]
   /** Members at present; `undefined` where the broker does not tell. */
   readonly members: number | undefined
+  /** The same, each with what is assigned to it. */
+  readonly workers: readonly GroupWorker[] | undefined
+}
+
+/** A member of a group as its coordinator lists it. */
+export interface GroupWorker {
+  readonly clientId: string
+  /** Where it connects from, as the broker sees it. */
+  readonly host: string
+  readonly partitions: readonly TopicPartition[]
 }
 
 /** FindCoordinator's key type for groups. */
@@ -32,11 +44,11 @@ export function readGroup(
   signal: AbortSignal
 ): Promise<GroupState> {
   return atCoordinator(cluster, groupId, signal, async coordinator => {
-    const [committed, members] = await Promise.all([
+    const [committed, workers] = await Promise.all([
       readCommitted(cluster, coordinator, groupId),
-      countMembers(coordinator, groupId, groupProtocol)
+      listWorkers(coordinator, groupId, groupProtocol)
     ])
-    return { committed, members }
+    return { committed, members: workers?.length, workers }
   })
 }
 
@@ -96,13 +108,13 @@ export async function isMember(
 }
 
 /** Nice to know, so that what the broker refuses to tell is no error. */
-async function countMembers(
+async function listWorkers(
   coordinator: BrokerConnection,
   groupId: string,
   groupProtocol: 'classic' | 'consumer'
-): Promise<number | undefined> {
+): Promise<readonly GroupWorker[] | undefined> {
   try {
-    return (await describeMembers(coordinator, groupId, groupProtocol)).length
+    return await describeMembers(coordinator, groupId, groupProtocol)
   } catch (error) {
     if (error instanceof ClusterError) return undefined
     throw error
@@ -113,13 +125,30 @@ async function describeMembers(
   coordinator: BrokerConnection,
   groupId: string,
   groupProtocol: 'classic' | 'consumer'
-): Promise<readonly { readonly clientId: string }[]> {
-  const { groups } =
-    groupProtocol === 'classic'
-      ? await despiteErrors(coordinator.call(describeGroupsV5.api, [groupId], false))
-      : await despiteErrors(coordinator.call(consumerGroupDescribeV0.api, [groupId], false))
+): Promise<readonly GroupWorker[]> {
   const context = `describing group ${groupId}`
-  const group = groups[0]
+  if (groupProtocol === 'classic') {
+    const { groups } = await despiteErrors(coordinator.call(describeGroupsV5.api, [groupId], false))
+    return membersOf(groups[0], context).map(({ clientId, clientHost, memberAssignment }) => ({
+      clientId,
+      host: clientHost,
+      partitions: assignedPartitions(memberAssignment)
+    }))
+  }
+  const { groups } = await despiteErrors(coordinator.call(consumerGroupDescribeV0.api, [groupId], false))
+  return membersOf(groups[0], context).map(({ clientId, clientHost, assignment }) => ({
+    clientId,
+    host: clientHost,
+    partitions: assignment.topicPartitions.flatMap(({ topicName, partitions }) =>
+      partitions.map(partition => ({ topic: topicName, partition }))
+    )
+  }))
+}
+
+function membersOf<Member>(
+  group: { readonly errorCode: number; readonly members: readonly Member[] } | undefined,
+  context: string
+): readonly Member[] {
   if (group === undefined) throw new ClusterError('BAD_RESPONSE', `${context}: the answer leaves it out`, true)
   if (errorName(group.errorCode) === 'GROUP_ID_NOT_FOUND') return []
   assertNoError(group.errorCode, context)

@@ -4,7 +4,7 @@
  */
 
 import { AvroValue } from '../avro/avro-value.ts'
-import type { StopStatus } from '../observe/status.ts'
+import type { OrderStatus, StopStatus } from '../observe/status.ts'
 
 /** The fields are described in the schema. */
 export interface FlowOrder {
@@ -27,4 +27,11 @@ export function stopStatus(newest: FlowOrder | undefined): StopStatus | null {
   const { id, orderedBy, orderedAt, reason, stopAt } = newest
   const until = stopAt === null ? null : new Date(stopAt).toISOString()
   return { id, stoppedBy: orderedBy, stoppedAt: new Date(orderedAt).toISOString(), stopAt: until, reason }
+}
+
+/** The newest order as it is shown, whatever it ordered. */
+export function orderStatus(newest: FlowOrder | undefined): OrderStatus | null {
+  if (newest === undefined) return null
+  const { action, orderedBy, orderedAt, reason } = newest
+  return { action, orderedBy, orderedAt: new Date(orderedAt).toISOString(), reason }
 }

@@ -15,7 +15,7 @@ import { TopicAdmin } from '../cluster/topic-admin.ts'
 import { HEARTBEATS_TOPIC, isHeartbeatProbe } from '../config/name-filter.ts'
 import type { ClusterConfig, Config, FlowConfig } from '../config/types.ts'
 import type { LoggedOrder } from '../events/event-log.ts'
-import { stopStatus } from '../events/flow-order.ts'
+import { orderStatus, stopStatus } from '../events/flow-order.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import type { FlowStatus } from '../observe/status.ts'
 import type { VerifiedFlow } from './background-verifier.ts'
@@ -147,6 +147,7 @@ export class FlowControl {
       etaSeconds: isKnown ? status.etaSeconds : null,
       events: this.#events.recent,
       stopped: stopStatus(this.#events.orders.newest?.order),
+      order: orderStatus(this.#events.orders.newest?.order),
       groups: this.#offsets.groups(performance.now()),
       heartbeatAgeSeconds: this.#offsets.heartbeatAgeSeconds
     }

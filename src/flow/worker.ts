@@ -3,7 +3,7 @@ import { Registry } from 'prom-client'
 import { LIBRDKAFKA_VERSION } from '../cluster/group-member.ts'
 import type { Config } from '../config/types.ts'
 import { VERSION } from '../config/version.ts'
-import { startHttp } from '../observe/http.ts'
+import { type Page, startHttp } from '../observe/http.ts'
 import { createLogger } from '../observe/logger.ts'
 import { createMetrics } from '../observe/metrics.ts'
 import type { WorkerStatus } from '../observe/status.ts'
@@ -12,11 +12,14 @@ import { DataPlane } from './data-plane.ts'
 import type { LogSink } from './flow-context.ts'
 import { FlowControl } from './flow-control.ts'
 
+/** Makes the page of a worker. */
+export type OpenPage = (worker: { readonly clientId: string; status(): WorkerStatus }) => Page
+
 /**
  * Runs every flow of the configuration until the signal says stop, then drains and commits.
  * @throws the error of a data-plane thread that ended by itself, or HttpListenError
  */
-export async function runWorker(config: Config, stop: AbortSignal): Promise<void> {
+export async function runWorker(config: Config, stop: AbortSignal, openPage: OpenPage): Promise<void> {
   const logger = createLogger(config.log)
   const log: LogSink = (level, message, fields) => logger[level](fields, message)
   const clientId = `farlog-${hostname()}-${process.pid}`
@@ -46,7 +49,8 @@ export async function runWorker(config: Config, stop: AbortSignal): Promise<void
     flows: flows.map(flow => flow.status)
   })
   metrics.useStatus(status)
-  const http = await startHttp({ ...config.http, status, live: () => dataPlane.live, registry })
+  const page = openPage({ clientId, status })
+  const http = await startHttp({ ...config.http, status, live: () => dataPlane.live, registry, page })
   logger.info(
     {
       version: VERSION,
@@ -80,5 +84,6 @@ export async function runWorker(config: Config, stop: AbortSignal): Promise<void
   } finally {
     verifier?.stop()
     await http.close()
+    await page.close()
   }
 }

@@ -1,7 +1,5 @@
-/** What the worker shows over HTTP: metrics, probes, its status for machines and for a person. */
-import { createHash } from 'node:crypto'
+/** What the worker shows over HTTP: metrics, probes, its status for machines, and the page for a person. */
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Registry } from 'prom-client'
@@ -16,6 +14,14 @@ export interface HttpOptions {
   /** Whether the event loop and the data plane turn; must not depend on a broker. */
   live(): { readonly ok: boolean; readonly reason: string | null }
   readonly registry: Registry
+  readonly page: Page
+}
+
+/** The page for people. */
+export interface Page {
+  /** The answer for one of its paths; `undefined` for any other. */
+  answer(path: string, query: URLSearchParams): Reply | undefined
+  close(): Promise<void>
 }
 
 export interface HttpServer {
@@ -66,19 +72,20 @@ const LIMITS = {
   maxHeaderSize: 16 * 1024
 }
 
-interface Reply {
+/** An answer. */
+export interface Reply {
   readonly status: number
   readonly type: string
   readonly body: string
   readonly headers?: Readonly<Record<string, string>>
 }
 
-async function answer(request: IncomingMessage, { registry, status, live }: HttpOptions): Promise<Reply> {
+async function answer(request: IncomingMessage, { registry, status, live, page }: HttpOptions): Promise<Reply> {
   if (request.method !== 'GET' && request.method !== 'HEAD') {
     const reply = json(405, failure('METHOD_NOT_ALLOWED', 'only GET and HEAD are answered'))
     return { ...reply, headers: { allow: 'GET, HEAD' } }
   }
-  const path = (request.url ?? '/').split('?')[0]
+  const [path = '/', query = ''] = (request.url ?? '/').split('?', 2)
   switch (path) {
     case '/metrics':
       return { status: 200, type: registry.contentType, body: await registry.metrics() }
@@ -96,10 +103,11 @@ async function answer(request: IncomingMessage, { registry, status, live }: Http
     }
     case '/api/status':
       return json(200, status())
-    case '/':
-      return PAGE
     default:
-      return json(404, failure('NOT_FOUND', 'there are /, /api/status, /metrics, /livez and /readyz'))
+      return (
+        page.answer(path, new URLSearchParams(query)) ??
+        json(404, failure('NOT_FOUND', 'there are /, /api/status, /api/page, /metrics, /livez and /readyz'))
+      )
   }
 }
 
@@ -139,19 +147,4 @@ async function listen(server: Server, { host, port }: HttpOptions): Promise<void
   } catch (error) {
     throw new HttpListenError(host, port, error as NodeJS.ErrnoException)
   }
-}
-
-const PAGE = loadPage()
-
-/** The policy lets exactly the page's own script and style run, so a topic's name can never become code. */
-function loadPage(): Reply {
-  const body = readFileSync(new URL('./page.html', import.meta.url), 'utf8')
-  const hashOf = (tag: string): string => {
-    const content = new RegExp(`<${tag}>(.*?)</${tag}>`, 's').exec(body)![1]!
-    return `'sha256-${createHash('sha256').update(content).digest('base64')}'`
-  }
-  const policy =
-    `default-src 'none'; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; ` +
-    `frame-ancestors 'none'; script-src ${hashOf('script')}; style-src ${hashOf('style')}`
-  return { status: 200, type: 'text/html; charset=utf-8', body, headers: { 'content-security-policy': policy } }
 }

@@ -53,6 +53,15 @@ export interface StopStatus {
   readonly reason: string
 }
 
+/** An order to stop or to start mirroring; `schemas/flow-order.avsc` describes the fields. */
+export interface OrderStatus {
+  readonly action: 'STOP' | 'START'
+  readonly orderedBy: string
+  /** ISO 8601, by the clock of who gave the order. */
+  readonly orderedAt: string
+  readonly reason: string
+}
+
 /** A consumer group whose positions this worker translates. */
 export interface GroupStatus {
   readonly group: string
@@ -68,6 +77,8 @@ export interface FlowStatus {
   readonly groupId: string
   /** `null` unless somebody has ordered that nobody mirrors this flow. */
   readonly stopped: StopStatus | null
+  /** The newest order, whether it stopped the flow or started it; `null` where nobody ever gave one. */
+  readonly order: OrderStatus | null
   readonly partitions: readonly PartitionStatus[]
   /** What would be lost if the source were lost now; `null` while any partition's lag is unknown. */
   readonly exposure: { readonly records: number | null; readonly seconds: number | null }

@@ -18,7 +18,9 @@ const JOBS = Number(process.env.FARLOG_TEST_JOBS ?? 3)
 /** Run first, one after the other. */
 const CHECKS: Readonly<Record<string, () => Promise<Tally>>> = {
   lint: () => check('biome', ['check', '.']),
-  typecheck: () => check('tsc', ['--noEmit']),
+  // What runs in a browser has other globals than what runs in Node.
+  typecheck: async () =>
+    sum([await check('tsc', ['--noEmit']), await check('tsc', ['--noEmit', '--project', 'src/page/browser'])]),
   unused: () => check('knip', []),
   unit: () => unitTests('test/unit/**/*.test.ts')
 }
@@ -26,6 +28,7 @@ const CHECKS: Readonly<Record<string, () => Promise<Tally>>> = {
 /** Each file in a process of its own: a crash or a hang stays its own, and so do the clusters it starts. */
 const FILES: Readonly<Record<string, string>> = {
   integration: 'test/{support,integration,monitoring}/**/*.test.ts',
+  page: 'test/page/**/*.test.ts',
   simulation: 'test/simulation/**/*.test.ts',
   deploy: 'test/deploy/**/*.test.ts',
   fault: 'test/{fault,chaos}/**/*.test.ts'

@@ -27,6 +27,7 @@ export function flowStatus(changes: Partial<FlowStatus> = {}): FlowStatus {
     destination: 'west',
     groupId: 'farlog-east-west',
     stopped: null,
+    order: null,
     partitions: [partitionStatus()],
     etaSeconds: 0,
     exposure: { records: 10, seconds: 1.5 },

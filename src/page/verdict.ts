@@ -1,0 +1,106 @@
+/** Whether the copy can be trusted, from what is known of a flow. Pure; the order of the rules is the order of what matters. */
+import type { StopStatus } from '../observe/status.ts'
+import { counted } from '../terminal/amounts.ts'
+import { VERDICT_LEVELS, type Verdict } from './page-view.ts'
+import { type Exposure, inWords } from './words.ts'
+
+export interface FlowFacts {
+  readonly source: string
+  readonly destination: string
+  /** `null` when the worker is ready. */
+  readonly notReadyReason: string | null
+  readonly stopped: StopStatus | null
+  readonly partitions: number
+  /** Halted partitions by what each of them says first (`gap`, `not-authorized`, …). */
+  readonly halted: ReadonlyMap<string, number>
+  readonly stalled: number
+  /** Partitions whose lag is not known. */
+  readonly unknown: number
+  readonly exposure: Exposure
+  readonly etaSeconds: number | null
+  /** Lag up to this is what an asynchronous copy is. */
+  readonly lagLimitSeconds: number
+  /** How far behind the copy is kept on purpose. */
+  readonly delaySeconds: number
+  readonly heartbeatAgeSeconds: number | null
+  /** Until the source deletes a record that is not copied yet and will not be in time; `null` where none is in danger. */
+  readonly deletedInSeconds: number | null
+  /** Events of the last day by which records are missing at the destination. */
+  readonly passedLately: number
+}
+
+/** A heartbeat crosses the flow every second; it is a record as any other. */
+const HEARTBEAT_AGE_MAX_SECONDS = 60
+
+export function verdictOf(flow: FlowFacts): Verdict {
+  const { source, destination, notReadyReason, stopped, exposure } = flow
+  const troubles = troublesOf(flow)
+  if (troubles.length > 0) return { level: 'attention', title: 'Needs attention', sentences: troubles }
+  if (stopped !== null) {
+    const { stoppedBy, stoppedAt, reason } = stopped
+    const sentence = `Nobody mirrors ${source} to ${destination} since ${stoppedBy} has stopped it at ${stoppedAt}: ${reason}.`
+    return { level: 'stopped', title: 'Stopped', sentences: [sentence] }
+  }
+  if (notReadyReason !== null) {
+    return { level: 'unknown', title: 'Not known', sentences: [`This worker is not ready: ${notReadyReason}.`] }
+  }
+  if (flow.partitions === 0) {
+    return { level: 'unknown', title: 'Nothing to copy', sentences: ['No topic of the source is selected.'] }
+  }
+  if (exposure.records === null || exposure.seconds === null) {
+    const sentence =
+      flow.unknown === 0
+        ? `How far ${destination} is behind ${source} is being found out.`
+        : `How far ${counted(flow.unknown, 'partition')} of ${source} got can’t be told now.`
+    return { level: 'unknown', title: 'Not known', sentences: [sentence] }
+  }
+  if (exposure.seconds > flow.lagLimitSeconds) {
+    const { etaSeconds } = flow
+    const caughtUp =
+      etaSeconds === null ? 'it is not known when it will have caught up' : `caught up in about ${inWords(etaSeconds)}`
+    const sentence = `${destination} is ${inWords(exposure.seconds)} and ${counted(exposure.records, 'record')} behind ${source}; ${caughtUp}.`
+    return { level: 'behind', title: 'Behind', sentences: [sentence, ...notes(flow)] }
+  }
+  return { level: 'trusted', title: 'Trusted', sentences: [currentInWords(flow), ...notes(flow)] }
+}
+
+/** The worst one says what the page as a whole says. */
+export function worstOf(verdicts: readonly Verdict[]): Verdict {
+  const sorted = verdicts.toSorted((a, b) => VERDICT_LEVELS.indexOf(a.level) - VERDICT_LEVELS.indexOf(b.level))
+  return sorted[0] ?? { level: 'unknown', title: 'Not known', sentences: ['No flow is configured.'] }
+}
+
+function troublesOf(flow: FlowFacts): string[] {
+  const { halted, stalled, heartbeatAgeSeconds: age, deletedInSeconds, source, destination } = flow
+  const sentences: string[] = []
+  const haltedCount = [...halted.values()].reduce((sum, count) => sum + count, 0)
+  if (haltedCount > 0) {
+    const reasons = [...halted].map(([reason, count]) => (halted.size === 1 ? reason : `${reason} ${count}`))
+    const verb = haltedCount === 1 ? 'stands' : 'stand'
+    sentences.push(`${counted(haltedCount, 'partition')} ${verb} still (${reasons.join(', ')}); the others go on.`)
+  }
+  if (stalled > 0) {
+    const verb = stalled === 1 ? 'does' : 'do'
+    sentences.push(`${counted(stalled, 'partition')} with records to copy ${verb} not move, though nothing fails.`)
+  }
+  if (deletedInSeconds !== null) {
+    const when = deletedInSeconds === 0 ? 'now' : `in ${inWords(deletedInSeconds)}`
+    sentences.push(`${source} deletes records ${when} that will not be copied by then.`)
+  }
+  if (age !== null && age > HEARTBEAT_AGE_MAX_SECONDS + flow.delaySeconds && flow.stopped === null) {
+    sentences.push(`No heartbeat from ${source} has reached ${destination} for ${inWords(age)}.`)
+  }
+  return sentences
+}
+
+function currentInWords({ source, destination, exposure, delaySeconds }: FlowFacts): string {
+  if (exposure.records === 0) return `${destination} holds everything that ${source} holds.`
+  const late = `${destination} holds everything that ${source} holds, but for the last ${inWords(exposure.seconds!)}`
+  return delaySeconds > 0 ? `${late}; ${inWords(delaySeconds)} of that is on purpose.` : `${late}.`
+}
+
+function notes({ passedLately }: FlowFacts): string[] {
+  if (passedLately === 0) return []
+  const times = passedLately === 1 ? 'Once' : `${passedLately} times`
+  return [`${times} in the last day records were gone before they could be copied: see the events.`]
+}

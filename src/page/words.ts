@@ -1,0 +1,65 @@
+/** Amounts and times as the page says them. */
+import { counted } from '../terminal/amounts.ts'
+
+/** Two digits at most: `0 s`, `4 ms`, `0.4 s`, `12 s`, `5 min`, `3.5 h`, `2 days`. */
+export function inWords(seconds: number): string {
+  if (seconds <= 0) return '0 s'
+  if (seconds < 0.1) return `${Math.max(1, Math.round(seconds * 1_000))} ms`
+  if (seconds < 9.95) return `${seconds.toFixed(1)} s`
+  if (seconds < 119.5) return `${Math.round(seconds)} s`
+  if (seconds < 119.5 * 60) return `${Math.round(seconds / 60)} min`
+  if (seconds < 47.5 * 3_600) return `${trimmed(seconds / 3_600)} h`
+  return `${Math.round(seconds / 86_400)} days`
+}
+
+function trimmed(amount: number): string {
+  return amount < 9.95 ? amount.toFixed(1).replace('.0', '') : String(Math.round(amount))
+}
+
+/** `–` where it is not known. */
+export function orDash(amount: number | null, words: (amount: number) => string): string {
+  return amount === null ? '–' : words(amount)
+}
+
+/** `1.2 MiB`. */
+export function inBytes(count: number): string {
+  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB']
+  const power = Math.min(units.length - 1, Math.max(0, Math.floor(Math.log2(Math.max(1, count)) / 10)))
+  return `${(count / 1024 ** power).toFixed(power === 0 ? 0 : 1)} ${units[power]}`
+}
+
+/** What would be lost if the source were lost now; `null` while it is unknown of any partition. */
+export interface Exposure {
+  readonly records: number | null
+  readonly seconds: number | null
+}
+
+/** What is known of it where not all is: at least so much. */
+export interface KnownPart {
+  readonly records: number
+  readonly seconds: number
+  /** Partitions whose lag in records is not known. */
+  readonly unknownPartitions: number
+}
+
+/** `If east were lost now: 312 records, 0.4 s.` */
+export function exposureInWords(source: string, partitions: number, exposure: Exposure, known: KnownPart): string {
+  const ifLost = `If ${source} were lost now`
+  const { records, seconds } = exposure
+  if (partitions === 0) return `${ifLost}: nothing is mirrored yet.`
+  if (records === null) {
+    const { unknownPartitions } = known
+    if (unknownPartitions === 0 || unknownPartitions === partitions) return `${ifLost}: not known.`
+    const part = `${counted(known.records, 'record')}, ${inWords(known.seconds)}`
+    return `${ifLost}: at least ${part}; not known of ${counted(unknownPartitions, 'partition')}.`
+  }
+  if (records === 0) return `${ifLost}, nothing would be lost.`
+  return `${ifLost}: ${counted(records, 'record')}, ${seconds === null ? 'of an age that is not known' : inWords(seconds)}.`
+}
+
+/** `null` where nothing is to be caught up. */
+export function backlogInWords(lagRecords: number | null, etaSeconds: number | null): string | null {
+  if (lagRecords === 0 || etaSeconds === 0) return null
+  if (etaSeconds === null) return 'When the backlog will be copied is not known yet, or it does not become less.'
+  return `The backlog will be copied in about ${inWords(etaSeconds)}.`
+}

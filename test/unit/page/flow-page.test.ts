@@ -1,0 +1,171 @@
+import assert from 'node:assert/strict'
+import type { FlowStatus } from '../../../src/observe/status.ts'
+import { FlowPage } from '../../../src/page/flow-page.ts'
+import type { GroupSeen, OutsidePartition } from '../../../src/page/group-look.ts'
+import type { FlowView, RowQuery } from '../../../src/page/page-view.ts'
+import { flowStatus, partitionStatus } from '../observe/worker-status.ts'
+
+const WALL_MS = 1_790_000_000_000
+const QUERY: RowQuery = { filter: 'all', search: '', page: 0 }
+
+/** A partition of the worker `bravo`, as its last commit tells it. */
+function other(nextSourceOffset: number, changes: Partial<OutsidePartition> = {}): OutsidePartition {
+  return {
+    topic: 'users',
+    partition: 3,
+    judgement: {
+      state: 'behind',
+      detail: null,
+      nextSourceOffset,
+      sourceEndOffset: 1_000,
+      lagRecords: 1_000 - nextSourceOffset
+    },
+    told: { offset: nextSourceOffset + 5, seenAtMs: WALL_MS, lagSeconds: 0.2 },
+    ...changes
+  }
+}
+
+class Watched {
+  readonly page = new FlowPage({ delayMs: 0, stallTimeoutMs: 60_000 }, 'alpha')
+  status: FlowStatus = flowStatus()
+  atMs = 0
+
+  seen(...others: readonly OutsidePartition[]): void {
+    const seen: GroupSeen = {
+      workers: [
+        { clientId: 'alpha', host: '/1', partitions: [{ topic: 'orders', partition: 0 }] },
+        { clientId: 'bravo', host: '/2', partitions: others }
+      ],
+      others
+    }
+    this.page.seen({ ...seen, atMs: this.atMs, wallAtMs: WALL_MS + this.atMs })
+  }
+
+  view(): FlowView {
+    const moment = { nowMs: this.atMs, wallNowMs: WALL_MS + this.atMs }
+    this.page.sample(this.status, moment)
+    return this.page.view(this.page.now(this.status, moment), null, null, QUERY, moment)
+  }
+}
+
+describe('a flow on the page', () => {
+  it('is this worker’s own share until somebody has looked at the group', () => {
+    const watched = new Watched()
+    const { exposure, table, workers, workersNote } = watched.view()
+    assert.equal(exposure, 'If east were lost now: 10 records, 1.5 s.')
+    assert.equal(table.caption, '1 to 1 of 1 partition')
+    assert.equal(workers, null)
+    assert.match(workersNote, /^Only this worker’s partitions/)
+  })
+
+  it('is the whole group’s once somebody has, with the worker that owns each', () => {
+    const watched = new Watched()
+    watched.seen(other(900))
+    const { exposure, table, workers, figures } = watched.view()
+    assert.equal(exposure, 'If east were lost now: 15 records, 1.5 s.')
+    assert.deepEqual(
+      table.rows.map(({ topic, worker, lagRecords }) => [topic, worker, lagRecords]),
+      [
+        ['orders', 'alpha', '10'],
+        ['users', 'bravo', '5']
+      ]
+    )
+    assert.deepEqual(
+      workers!.map(({ name, isThis }) => [name, isThis]),
+      [
+        ['alpha', true],
+        ['bravo', false]
+      ]
+    )
+    assert.equal(figures[2]!.value, '2')
+    // What this worker has taken over meanwhile is its own.
+    watched.status = flowStatus({
+      partitions: [...watched.status.partitions, partitionStatus({ topic: 'users', partition: 3 })]
+    })
+    assert.deepEqual(
+      watched.view().table.rows.map(({ topic, worker }) => [topic, worker]),
+      [
+        ['orders', 'alpha'],
+        ['users', 'alpha']
+      ]
+    )
+  })
+
+  it('is not known to be exposed while this worker’s own share is not known', () => {
+    const watched = new Watched()
+    watched.status = flowStatus({ partitions: [], exposure: { records: null, seconds: null } })
+    watched.seen(other(1_000, { judgement: { ...other(0).judgement, state: 'mirrored', lagRecords: 0 } }))
+    assert.equal(watched.view().verdict.level, 'unknown')
+  })
+
+  it('has a partition of another worker behind, then stalled, when that one does not move any more', () => {
+    const watched = new Watched()
+    const state = () => watched.view().table.rows.find(({ topic }) => topic === 'users')!.state
+    watched.seen(other(900))
+    assert.equal(state(), 'up to date')
+    for (watched.atMs = 5_000; watched.atMs <= 55_000; watched.atMs += 5_000) watched.seen(other(900))
+    watched.atMs = 55_000
+    assert.equal(state(), 'behind')
+    // Not by the time that passes while nobody looks.
+    watched.atMs = 60_000
+    assert.equal(state(), 'behind')
+    watched.seen(other(900))
+    assert.equal(state(), 'stalled')
+    assert.equal(watched.view().verdict.level, 'attention')
+  })
+
+  it('has all partitions stopped, which nobody needs to attend to, when somebody has ordered that', () => {
+    const watched = new Watched()
+    const stopped = { id: 'a', stoppedBy: 'ops', stoppedAt: '2026-01-01T00:00:00.000Z', reason: 'drill' }
+    watched.status = flowStatus({ stopped, partitions: [partitionStatus({ state: 'halted', reason: 'stopped' })] })
+    watched.seen(other(900))
+    const { table, verdict } = watched.view()
+    assert.deepEqual(
+      table.rows.map(({ state }) => state),
+      ['stopped', 'stopped']
+    )
+    assert.equal(verdict.level, 'stopped')
+  })
+
+  it('adds up how fast all move, and remembers the group only for as long as somebody looked', () => {
+    const watched = new Watched()
+    watched.seen(other(0))
+    watched.view()
+    watched.atMs = 5_000
+    watched.seen(other(500))
+    const { figures, history } = watched.view()
+    assert.equal(figures[1]!.value, '1,100/s')
+    assert.equal(history.recordsPerSecond.at(-1), 1_100)
+    // Nobody looks for a while; then somebody does.
+    for (watched.atMs = 100_000; watched.atMs <= 110_000; watched.atMs += 5_000) watched.view()
+    assert.equal(watched.view().table.rows.length, 1)
+    watched.atMs = 115_000
+    watched.seen(other(900))
+    const { lagRecords } = watched.view().history
+    assert.deepEqual(lagRecords.slice(-3), [null, null, 110])
+    assert.notEqual(lagRecords[0], null)
+  })
+
+  it('says which worker looks after consumer groups where this one does not', () => {
+    const watched = new Watched()
+    watched.status = flowStatus({ partitions: [partitionStatus({ topic: 'zebra' })] })
+    watched.seen(other(900, { topic: 'apples', partition: 0 }))
+    assert.equal(
+      watched.view().groupsNote,
+      'Worker bravo looks after the consumer groups of this flow; its page shows them.'
+    )
+  })
+
+  it('warns of records that the source deletes before they are copied', () => {
+    const level = (changes: Parameters<typeof partitionStatus>[0]) => {
+      const watched = new Watched()
+      watched.status = flowStatus({ partitions: [partitionStatus(changes)] })
+      return watched.view().verdict.level
+    }
+    assert.equal(level({ retentionMarginSeconds: 600, etaSeconds: null }), 'attention')
+    assert.equal(level({ retentionMarginSeconds: 600, etaSeconds: 700 }), 'attention')
+    assert.equal(level({ retentionMarginSeconds: 600, etaSeconds: 500 }), 'trusted')
+    assert.equal(level({ retentionMarginSeconds: 600, lagRecords: 0, lagSeconds: 0, etaSeconds: 0 }), 'trusted')
+    assert.equal(level({ retentionMarginSeconds: 7_200, etaSeconds: null }), 'trusted')
+  })
+})

@@ -1,0 +1,99 @@
+import assert from 'node:assert/strict'
+import { type FlowFacts, verdictOf, worstOf } from '../../../src/page/verdict.ts'
+
+function verdict(changes: Partial<FlowFacts>) {
+  return verdictOf({
+    source: 'east',
+    destination: 'west',
+    notReadyReason: null,
+    stopped: null,
+    partitions: 12,
+    halted: new Map(),
+    stalled: 0,
+    unknown: 0,
+    exposure: { records: 10, seconds: 0.4 },
+    etaSeconds: 0,
+    lagLimitSeconds: 10,
+    delaySeconds: 0,
+    heartbeatAgeSeconds: 1,
+    deletedInSeconds: null,
+    passedLately: 0,
+    ...changes
+  })
+}
+
+const STOPPED = { id: 'a', stoppedBy: 'ops@laptop', stoppedAt: '2026-01-01T00:00:00.000Z', reason: 'failover' }
+
+describe('the verdict', () => {
+  it('is trust only where everything is known, moves, and is late by no more than it may', () => {
+    const levels = (changes: Partial<FlowFacts>) => verdict(changes).level
+    assert.equal(levels({}), 'trusted')
+    assert.equal(levels({ exposure: { records: 0, seconds: 0 } }), 'trusted')
+    assert.equal(levels({ exposure: { records: 5, seconds: 10 } }), 'trusted')
+    assert.equal(levels({ exposure: { records: 5, seconds: 10.1 } }), 'behind')
+    assert.equal(levels({ exposure: { records: null, seconds: null } }), 'unknown')
+    assert.equal(levels({ exposure: { records: 5, seconds: null } }), 'unknown')
+    assert.equal(levels({ notReadyReason: 'west has not answered' }), 'unknown')
+    assert.equal(levels({ partitions: 0, exposure: { records: 0, seconds: 0 } }), 'unknown')
+    assert.equal(levels({ stopped: STOPPED }), 'stopped')
+    assert.equal(levels({ halted: new Map([['gap', 1]]) }), 'attention')
+    assert.equal(levels({ stalled: 1 }), 'attention')
+    assert.equal(levels({ deletedInSeconds: 600 }), 'attention')
+    assert.equal(levels({ heartbeatAgeSeconds: 61 }), 'attention')
+  })
+
+  it('is about what somebody has to do before all else', () => {
+    const everything = verdict({
+      halted: new Map([
+        ['gap', 2],
+        ['fenced', 1]
+      ]),
+      stalled: 3,
+      deletedInSeconds: 0,
+      heartbeatAgeSeconds: 600,
+      exposure: { records: null, seconds: null },
+      notReadyReason: 'progress is being loaded'
+    })
+    assert.deepEqual(everything.sentences, [
+      '3 partitions stand still (gap 2, fenced 1); the others go on.',
+      '3 partitions with records to copy do not move, though nothing fails.',
+      'east deletes records now that will not be copied by then.',
+      'No heartbeat from east has reached west for 10 min.'
+    ])
+    assert.deepEqual(verdict({ halted: new Map([['gap', 1]]) }).sentences, [
+      '1 partition stands still (gap); the others go on.'
+    ])
+  })
+
+  it('says how late it is, and what of it is on purpose', () => {
+    const sentences = (changes: Partial<FlowFacts>) => verdict(changes).sentences
+    assert.deepEqual(sentences({}), ['west holds everything that east holds, but for the last 0.4 s.'])
+    assert.deepEqual(sentences({ exposure: { records: 0, seconds: 0 } }), ['west holds everything that east holds.'])
+    assert.deepEqual(
+      sentences({ exposure: { records: 9, seconds: 3_602 }, lagLimitSeconds: 3_610, delaySeconds: 3_600 }),
+      ['west holds everything that east holds, but for the last 60 min; 60 min of that is on purpose.']
+    )
+    assert.deepEqual(sentences({ exposure: { records: 412_000, seconds: 180 }, etaSeconds: 700 }), [
+      'west is 3 min and 412,000 records behind east; caught up in about 12 min.'
+    ])
+    assert.match(sentences({ exposure: { records: 5, seconds: 60 }, etaSeconds: null })[0]!, /it is not known when/)
+  })
+
+  it('does not keep quiet about records that are missing', () => {
+    assert.match(verdict({ passedLately: 1 }).sentences[1]!, /^Once in the last day records were gone before/)
+    assert.match(verdict({ passedLately: 2 }).sentences[1]!, /^2 times in the last day/)
+  })
+
+  it('does not miss heartbeats in a flow that somebody has stopped, or is kept behind', () => {
+    assert.equal(verdict({ heartbeatAgeSeconds: 900, stopped: STOPPED }).level, 'stopped')
+    assert.equal(verdict({ heartbeatAgeSeconds: 900, delaySeconds: 900 }).level, 'trusted')
+    assert.equal(verdict({ heartbeatAgeSeconds: null }).level, 'trusted')
+  })
+
+  it('of several is the worst', () => {
+    const verdicts = [verdict({}), verdict({ stalled: 1 }), verdict({ stopped: STOPPED })]
+    assert.equal(worstOf(verdicts).level, 'attention')
+    assert.equal(worstOf([verdicts[0]!, verdicts[2]!]).level, 'stopped')
+    assert.equal(worstOf([]).level, 'unknown')
+  })
+})
