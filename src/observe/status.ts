@@ -55,7 +55,7 @@ export interface StopStatus {
 
 /** An order to stop or to start mirroring; `schemas/flow-order.avsc` describes the fields. */
 export interface OrderStatus {
-  readonly action: 'STOP' | 'START'
+  readonly action: 'STOP' | 'STOP_AT' | 'START'
   readonly orderedBy: string
   /** ISO 8601, by the clock of who gave the order. */
   readonly orderedAt: string

@@ -170,7 +170,7 @@ export class FlowPage {
   /** As of when they were looked at: what a commit tells does not become old by nobody looking for the next one. */
   #outsideRows(others: readonly OutsidePartition[], status: FlowStatus, at: LastSeen): PartitionRow[] {
     const halts = haltedByEvents(status.events)
-    const isStopped = status.stopped !== null
+    const isStopped = status.stopped !== null && status.stopped.stopAt === null
     return others.map(partition => {
       const key = partitionKey(partition)
       const { judgement, told } = partition

@@ -23,6 +23,7 @@ const ROWS_PER_PAGE = 25
 const GROUPS_MAX = 10
 const WORKERS_MAX = 20
 const DAY_MS = 86_400_000
+const ORDERED = { STOP: 'flow stopped', STOP_AT: 'flow to stand still at a time', START: 'flow started' } as const
 
 export interface FlowViewFacts {
   readonly now: FlowNow
@@ -241,9 +242,9 @@ function eventsView(events: readonly EventStatus[], order: OrderStatus | null): 
   const { action, orderedBy, orderedAt: at, reason } = order
   const ordered = {
     at,
-    what: action === 'STOP' ? 'flow stopped' : 'flow started',
+    what: ORDERED[action],
     detail: `by ${orderedBy}: ${reason}`,
-    isTrouble: action === 'STOP'
+    isTrouble: action !== 'START'
   }
   return [...told, ordered].toSorted((a, b) => (a.at < b.at ? 1 : a.at > b.at ? -1 : 0))
 }

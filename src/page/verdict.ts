@@ -37,8 +37,11 @@ export function verdictOf(flow: FlowFacts): Verdict {
   const troubles = troublesOf(flow)
   if (troubles.length > 0) return { level: 'attention', title: 'Needs attention', sentences: troubles }
   if (stopped !== null) {
-    const { stoppedBy, stoppedAt, reason } = stopped
-    const sentence = `Nobody mirrors ${source} to ${destination} since ${stoppedBy} has stopped it at ${stoppedAt}: ${reason}.`
+    const { stoppedBy, stoppedAt, stopAt, reason } = stopped
+    const sentence =
+      stopAt === null
+        ? `Nobody mirrors ${source} to ${destination} since ${stoppedBy} has stopped it at ${stoppedAt}: ${reason}.`
+        : `Nothing that came to ${source} at ${stopAt} or later goes to ${destination}, as ${stoppedBy} has ordered at ${stoppedAt}: ${reason}.`
     return { level: 'stopped', title: 'Stopped', sentences: [sentence] }
   }
   if (notReadyReason !== null) {

@@ -198,7 +198,13 @@ describe('the page', function () {
   })
 
   it('has a verdict for the worst of several flows, and one for each', async () => {
-    const stopped = { id: 'a', stoppedBy: 'ops@laptop', stoppedAt: '2026-01-01T00:00:00.000Z', reason: 'failover' }
+    const stopped = {
+      id: 'a',
+      stoppedBy: 'ops@laptop',
+      stoppedAt: '2026-01-01T00:00:00.000Z',
+      stopAt: null,
+      reason: 'failover'
+    }
     const partitions = [partitionStatus({ lagRecords: 90_000, lagSeconds: 300, etaSeconds: 75 })]
     const late = {
       destination: 'south',

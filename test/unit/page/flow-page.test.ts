@@ -116,7 +116,7 @@ describe('a flow on the page', () => {
 
   it('has all partitions stopped, which nobody needs to attend to, when somebody has ordered that', () => {
     const watched = new Watched()
-    const stopped = { id: 'a', stoppedBy: 'ops', stoppedAt: '2026-01-01T00:00:00.000Z', reason: 'drill' }
+    const stopped = { id: 'a', stoppedBy: 'ops', stoppedAt: '2026-01-01T00:00:00.000Z', stopAt: null, reason: 'drill' }
     watched.status = flowStatus({ stopped, partitions: [partitionStatus({ state: 'halted', reason: 'stopped' })] })
     watched.seen(other(900))
     const { table, verdict } = watched.view()

@@ -22,7 +22,13 @@ function verdict(changes: Partial<FlowFacts>) {
   })
 }
 
-const STOPPED = { id: 'a', stoppedBy: 'ops@laptop', stoppedAt: '2026-01-01T00:00:00.000Z', reason: 'failover' }
+const STOPPED = {
+  id: 'a',
+  stoppedBy: 'ops@laptop',
+  stoppedAt: '2026-01-01T00:00:00.000Z',
+  stopAt: null,
+  reason: 'failover'
+}
 
 describe('the verdict', () => {
   it('is trust only where everything is known, moves, and is late by no more than it may', () => {

@@ -51,7 +51,10 @@ export class FakeDestination {
       topic: (name: string) => (name === DESTINATION.topic ? { topicId: this.topicId } : undefined),
       leaderOf: () => leader,
       broker: async () => ({ call: async (...args: unknown[]) => this.#listOffsets(args[3] as ListedTopic[]) }),
-      batchBroker: async () => ({ request: async (_api: unknown, [body]: Buffer[]) => this.#fetch(body!) })
+      batchBroker: async () => ({
+        throttled: () => {},
+        request: async (_api: unknown, [body]: Buffer[]) => this.#fetch(body!)
+      })
     }
     return fake as unknown as Cluster
   }

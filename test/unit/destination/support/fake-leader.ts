@@ -36,7 +36,10 @@ export class FakeLeader {
   get cluster(): Cluster {
     const fake = {
       leaderOf: () => ({ nodeId: 1, leaderEpoch: 5 }),
-      batchBroker: async () => ({ request: (_api: unknown, body: readonly Buffer[]) => this.#hold(body) })
+      batchBroker: async () => ({
+        throttled: () => {},
+        request: (_api: unknown, body: readonly Buffer[]) => this.#hold(body)
+      })
     }
     return fake as unknown as Cluster
   }

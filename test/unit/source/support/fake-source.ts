@@ -46,6 +46,7 @@ export class FakeSource {
       leaderOf: () => ({ nodeId: 1, leaderEpoch: 5 }),
       batchBroker: async (_nodeId: number, purpose: string) => ({
         roundTripMs: this.#roundTripMs,
+        throttled: () => {},
         request: (_api: unknown, [body]: readonly Buffer[]) =>
           this.#hold(purpose, askedIn(body!), body!.readInt32BE(12))
       })
