@@ -1,7 +1,14 @@
 # What can be done with a checkout; `make` alone lists it.
+# Ours where bin/setup has fetched one: the system's may not fit our Node.
+NPM = $(if $(wildcard .tools/npm/bin/npm-cli.js),node .tools/npm/bin/npm-cli.js,npm)
 export PATH := $(CURDIR)/.tools/node/bin:$(PATH)
 
-.PHONY: help build test lint typecheck unused unit integration simulation fault demo bench chaos continuity clean
+.PHONY: help build test audit audit: ## known vulnerabilities of the dependencies (asks the registry's advisory endpoint)
+	@bin/setup run
+	$(NPM) audit --omit=dev
+	$(NPM) audit
+
+lint typecheck unused unit integration simulation fault demo bench chaos continuity clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 16

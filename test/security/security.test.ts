@@ -1,12 +1,18 @@
 import assert from 'node:assert/strict'
+import { copyFileSync, readdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { logged } from '../fault/support/bed.ts'
 import { caughtUp } from '../support/caught-up.ts'
-import type { FarlogProcess, LogLine } from '../support/farlog-process.ts'
+import { type FarlogProcess, type LogLine, runFarlog } from '../support/farlog-process.ts'
 import type { KafkaAdmin } from '../support/kafka-admin.ts'
 import { readRecords, sourceOffsets } from '../support/read-records.ts'
 import { until } from '../support/wait.ts'
-import { MODES, type Mode } from './support/modes.ts'
+import { CertificateAuthority } from './support/certificates.ts'
+import { MODES, type Mode, mutualTls, sasl } from './support/modes.ts'
+import { changeScramPassword } from './support/scram.ts'
+import { rotateAuthority, USER } from './support/secured-cluster.ts'
 import { SecurityBed } from './support/security-bed.ts'
+import { TokenEndpoint } from './support/token-endpoint.ts'
 
 /** Most of a scenario is waiting. */
 const AT_A_TIME = 5
@@ -19,6 +25,20 @@ describe('a worker whose clusters want to know who it is', function () {
 
   before(async () => {
     bed = await SecurityBed.start()
+  })
+
+  after(() => bed?.[Symbol.asyncDispose]())
+
+  describe('at the start', () => {
+    before(() => startScenarios())
+
+    for (const mode of MODES) {
+      it(`by ${mode.title}: says once at each side what is wrong, tries again, and mirrors when it is put right`, () =>
+        scenarios.get(mode))
+    }
+  })
+
+  function startScenarios(): void {
     const ends: Promise<void>[] = []
     for (const [index, mode] of MODES.entries()) {
       const before = ends[index - AT_A_TIME] ?? Promise.resolve()
@@ -26,13 +46,163 @@ describe('a worker whose clusters want to know who it is', function () {
       scenarios.set(mode, scenario)
       ends.push(scenario.catch(() => {}))
     }
+  }
+
+  it('says of each certificate and token that is no good what is wrong with it, and once', async () => {
+    await bed.createTopic('untrusted')
+    await using stranger = new TokenEndpoint(USER, bed.secrets.clientSecret)
+    await stranger.start()
+    const tls = (alias: string, listener: string) => ({
+      [`FARLOG_${alias}_BOOTSTRAP_SERVERS`]: bed.west.securedBootstrap(listener),
+      [`FARLOG_${alias}_SECURITY_PROTOCOL`]: 'SSL',
+      [`FARLOG_${alias}_SSL_CA_FILE`]: bed.authority.certFile
+    })
+    const worker = await bed.startWorker('untrusted', {
+      FARLOG_EAST_BOOTSTRAP_SERVERS: bed.east.bootstrap,
+      FARLOG_DESTINATIONS: 'expired,elsewhere,unknown,old,token',
+      ...tls('EXPIRED', 'EXPIRED'),
+      ...tls('ELSEWHERE', 'ELSEWHERE'),
+      ...tls('UNKNOWN', 'UNKNOWN'),
+      ...tls('OLD', 'MTLS'),
+      FARLOG_OLD_SSL_CERT_FILE: bed.expiredClient.certFile,
+      FARLOG_OLD_SSL_KEY_FILE: bed.expiredClient.keyFile,
+      FARLOG_OLD_SSL_KEY_PASSPHRASE: bed.secrets.passphrase,
+      FARLOG_TOKEN_BOOTSTRAP_SERVERS: bed.west.securedBootstrap('SASL'),
+      FARLOG_TOKEN_SECURITY_PROTOCOL: 'SASL_PLAINTEXT',
+      FARLOG_TOKEN_SASL_MECHANISM: 'OAUTHBEARER',
+      FARLOG_TOKEN_OAUTH_TOKEN_ENDPOINT: stranger.url,
+      FARLOG_TOKEN_OAUTH_CLIENT_ID: USER,
+      FARLOG_TOKEN_OAUTH_CLIENT_SECRET: bed.secrets.clientSecret
+    })
+    bed.tokens.issued.push(...stranger.issued)
+    for (const refusal of [
+      'expired: the certificate of the broker has expired, authentication failed (TLS): check the broker',
+      'elsewhere: the certificate of the broker is for another host name, authentication failed (TLS): check the names',
+      'unknown: the certificate of the broker is signed by no authority that is trusted, authentication failed (TLS): check FARLOG_UNKNOWN_SSL_CA_FILE',
+      'old: the broker refused the client certificate, authentication failed (TLS): check FARLOG_OLD_SSL_CERT_FILE',
+      'token: the broker refused the token, authentication failed (OAUTHBEARER): check FARLOG_TOKEN_OAUTH_CLIENT_ID'
+    ]) {
+      await logged(worker, new RegExp(`"warn".*${escaped(refusal)}`))
+      await until(() => worker.logs.filter(line => isAbout(line, refusal)).length >= 3, { describe: 'three attempts' })
+      assert.equal(linesWith(worker, refusal).length, 1, refusal)
+    }
+    worker.kill('SIGTERM')
+    assert.equal((await worker.exit).code, 0)
   })
 
-  after(() => bed?.[Symbol.asyncDispose]())
+  it('goes on without a restart when password and client secret are rotated while it mirrors', async () => {
+    const topic = 'rotated-secrets'
+    await bed.createTopic(topic)
+    // Brokers want a new token before the old one ends.
+    bed.tokens.lifeSeconds = 6
+    const [east, west] = [sasl('SCRAM-SHA-512', 'SASL_TLS')(bed, 'east'), sasl('OAUTHBEARER', 'SASL')(bed, 'west')]
+    east.putRight()
+    west.putRight()
+    const worker = await bed.startWorker(topic, { ...east.env, ...west.env })
+    await caughtUp(worker, bed.eastAdmin, topic)
+    await changeScramPassword(bed.east.bootstrap, USER, bed.secrets.nextPassword)
+    bed.tokens.clientSecret = bed.secrets.nextClientSecret
+    for (const { refusal } of [east, west]) await logged(worker, new RegExp(`"warn".*${escaped(refusal)}`))
+    await bed.write(topic)
+    writeFileSync(east.secretFile, bed.secrets.nextPassword)
+    writeFileSync(west.secretFile, bed.secrets.nextClientSecret)
+    await isMirrored(worker, topic)
+    worker.kill('SIGTERM')
+    assert.equal((await worker.exit).code, 0)
+  })
 
-  for (const mode of MODES) {
-    it(`by ${mode.title}: says once at each side what is wrong, tries again, and mirrors when it is put right`, () =>
-      scenarios.get(mode))
+  it('goes on without a restart when authorities and certificates of both sides are rotated', async () => {
+    const topic = 'rotated-certificates'
+    await bed.createTopic(topic)
+    const [east, west] = [mutualTls(bed, 'east'), mutualTls(bed, 'west')]
+    for (const side of [east, west]) side.putRight()
+    const worker = await bed.startWorker(topic, { ...east.env, ...west.env })
+    await caughtUp(worker, bed.eastAdmin, topic)
+
+    const next = await CertificateAuthority.create(bed.dir, 'next')
+    const client = await next.issue({ name: `mirror-${USER}`, passphrase: bed.secrets.passphrase })
+    await Promise.all(
+      (['east', 'west'] as const).map(async name => {
+        await rotateAuthority(name, bed.authority, next)
+        await bed[name].brokers[0]!.restart()
+      })
+    )
+    await bed.write(topic)
+    for (const alias of ['east', 'west']) {
+      await logged(worker, new RegExp(`${alias}: the certificate of the broker is signed by no authority`))
+    }
+    for (const side of [east, west]) copyFileSync(next.certFile, side.caFile)
+    for (const { refusal } of [east, west]) await logged(worker, new RegExp(`"warn".*${escaped(refusal)}`))
+    for (const side of [east, west]) {
+      copyFileSync(client.certFile, side.certFile)
+      copyFileSync(client.keyFile, side.keyFile)
+    }
+    await isMirrored(worker, topic)
+    worker.kill('SIGTERM')
+    assert.equal((await worker.exit).code, 0)
+  })
+
+  it('tells no secret, wherever it speaks', async () => {
+    const [east, west] = [sasl('PLAIN', 'SASL')(bed, 'east'), sasl('PLAIN', 'SASL')(bed, 'west')]
+    east.putRight()
+    const env = {
+      ...{ FARLOG_SOURCE: 'east', FARLOG_DESTINATIONS: 'west', FARLOG_TOPICS: 'untrusted' },
+      ...{ ...east.env, ...west.env, FARLOG_LOG_LEVEL: 'trace' },
+      // In the environment itself as well.
+      FARLOG_EAST_SASL_PASSWORD_FILE: '',
+      FARLOG_EAST_SASL_PASSWORD: bed.secrets.password,
+      FARLOG_HTTP_TOKEN: bed.secrets.httpToken
+    }
+    const worker = await bed.startWorker('untrusted', env)
+    await logged(worker, new RegExp(escaped(west.refusal)))
+    const said: string[] = []
+    for (const path of ['/', '/metrics', '/api/status', '/livez', '/readyz', `/${bed.secrets.httpToken}`]) {
+      for (const headers of [{}, { authorization: `Bearer ${bed.secrets.httpToken}` }]) {
+        said.push(await (await fetch(worker.url + path, { headers })).text())
+      }
+    }
+    const commands = [['config'], ['config', '--json'], ['plan'], ['status'], ['translate', '--group', 'g'], ['verify']]
+    for (const command of commands) {
+      const { stdout, stderr } = await runFarlog(command, env)
+      said.push(stdout, stderr)
+    }
+    for (const wrong of wrongConfigurations(bed.secrets.password)) {
+      const { code, stdout, stderr } = await runFarlog(['run'], { ...env, ...wrong })
+      assert.equal(code, 78, stdout + stderr)
+      said.push(stdout, stderr, (await runFarlog(['config'], { ...env, ...wrong })).stdout)
+    }
+    said.push(await crash(env))
+    for (const { logs, otherOutput } of bed.workers) said.push(JSON.stringify(logs), ...otherOutput)
+
+    const all = said.join('\n')
+    assert.ok(all.length > 100_000, `only ${all.length} characters to look through`)
+    const secrets = [...Object.values(bed.secrets), ...bed.tokens.issued]
+    assert.ok(bed.tokens.issued.length > 0)
+    for (const secret of secrets) {
+      for (const form of [secret, Buffer.from(secret).toString('base64'), encodeURIComponent(secret)]) {
+        const at = all.indexOf(form)
+        assert.equal(at, -1, `${secret} in: ${all.slice(Math.max(0, at - 300), at + 100)}`)
+      }
+    }
+    assert.deepEqual(readdirSync(bed.workingDir), [])
+  })
+
+  /** A bug that throws what it should not, in the main thread: what is printed of it. */
+  async function crash(env: Readonly<Record<string, string>>): Promise<string> {
+    const bug = join(bed.dir, 'bug.mjs')
+    writeFileSync(
+      bug,
+      `import { isMainThread } from 'node:worker_threads'
+       if (isMainThread) setTimeout(() => { throw new Error('planted bug with ' + process.env.FARLOG_EAST_SASL_PASSWORD) }, 3000)`
+    )
+    const { code, stdout, stderr } = await runFarlog(['run'], {
+      ...env,
+      FARLOG_HTTP_PORT: '0',
+      NODE_OPTIONS: `--import ${bug}`
+    })
+    assert.equal(code, 1)
+    assert.match(stderr, /planted bug with \*\*\*\*\*\*\n/)
+    return stdout + stderr
   }
 
   async function comesInWithTheRightCredentials(mode: Mode): Promise<void> {
@@ -48,6 +218,16 @@ describe('a worker whose clusters want to know who it is', function () {
     await worker.waitReady(60_000)
     await caughtUp(worker, bed.eastAdmin, topic)
     await bed.write(topic)
+    await isMirrored(worker, topic)
+    assert.deepEqual(linesWith(worker, east.refusal).length, 1)
+    assert.deepEqual(linesWith(worker, west.refusal).length, 1)
+    assert.deepEqual(worker.otherOutput, [])
+    worker.kill('SIGTERM')
+    assert.equal((await worker.exit).code, 0)
+  }
+
+  /** All twenty records, in order, once; and that is committed at both sides. */
+  async function isMirrored(worker: FarlogProcess, topic: string): Promise<void> {
     await caughtUp(worker, bed.eastAdmin, topic)
     const copies = await readRecords(bed.west.bootstrap, `east.${topic}`)
     assert.deepEqual(
@@ -57,11 +237,6 @@ describe('a worker whose clusters want to know who it is', function () {
     const { groupId } = (await worker.status()).flows[0]!
     await isCommitted(bed.eastAdmin, groupId, topic)
     await isCommitted(bed.westAdmin, groupId, `east.${topic}`)
-    assert.deepEqual(linesWith(worker, east.refusal).length, 1)
-    assert.deepEqual(linesWith(worker, west.refusal).length, 1)
-    assert.deepEqual(worker.otherOutput, [])
-    worker.kill('SIGTERM')
-    assert.equal((await worker.exit).code, 0)
   }
 
   /** A line that a person sees, and the reason in /readyz. */
@@ -97,6 +272,17 @@ describe('a worker whose clusters want to know who it is', function () {
     })
   }
 })
+
+/** Secrets where none belong, as people put them by mistake. */
+function wrongConfigurations(secret: string): Record<string, string>[] {
+  return [
+    { FARLOG_WEST_SASL_PASSWORD_FILE: secret },
+    { FARLOG_WEST_BOOTSTRAP_SERVERS: `user:${secret}@localhost:9092` },
+    { FARLOG_WEST_OAUTH_TOKEN_ENDPOINT: `https://user:${secret}@localhost/token` },
+    { FARLOG_WEST_OAUTH_TOKEN_ENDPOINT: `https://localhost/token?secret=${secret}` },
+    { FARLOG_WEST_SASL_PASSWROD: secret }
+  ]
+}
 
 /** Of those that an operator sees. */
 function linesWith(worker: FarlogProcess, refusal: string): LogLine[] {

@@ -25,7 +25,7 @@ const CHECKS: Readonly<Record<string, () => Promise<Tally>>> = {
 
 /** Each file in a process of its own: a crash or a hang stays its own, and so do the clusters it starts. */
 const FILES: Readonly<Record<string, string>> = {
-  integration: 'test/{support,integration}/**/*.test.ts',
+  integration: 'test/{support,integration,security}/**/*.test.ts',
   simulation: 'test/simulation/**/*.test.ts',
   fault: 'test/{fault,chaos}/**/*.test.ts'
 }

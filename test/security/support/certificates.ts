@@ -41,10 +41,16 @@ export class CertificateAuthority {
     this.certFile = this.#path('pem')
   }
 
-  async issue({ name, hosts = [], isExpired = false, passphrase }: Issued): Promise<KeyPair> {
-    const file = (ending: string) => join(this.#dir, `${this.#name}-${name}${isExpired ? '-expired' : ''}.${ending}`)
-    const keyFile = file('key')
-    const certFile = file('pem')
+  /** Where the files of something that has been issued are. */
+  issued({ name, isExpired = false }: Issued): KeyPair {
+    const path = join(this.#dir, `${this.#name}-${name}${isExpired ? '-expired' : ''}`)
+    return { keyFile: `${path}.key`, certFile: `${path}.pem` }
+  }
+
+  async issue(issued: Issued): Promise<KeyPair> {
+    const { name, hosts = [], isExpired = false, passphrase } = issued
+    const { keyFile, certFile } = this.issued(issued)
+    const file = (ending: string) => certFile.replace(/pem$/, ending)
     const encryption = passphrase === undefined ? ['-nodes'] : ['-passout', `pass:${passphrase}`]
     await openssl(
       'req',

@@ -54,19 +54,21 @@ function tls(bed: SecurityBed, alias: Alias): Side {
   }
 }
 
-function mutualTls(bed: SecurityBed, alias: Alias): Side {
-  const [certFile, keyFile] = [newFile(bed, alias), newFile(bed, alias)]
+export function mutualTls(bed: SecurityBed, alias: Alias): Side & Record<'caFile' | 'certFile' | 'keyFile', string> {
+  const [caFile, certFile, keyFile] = [newFile(bed, alias), newFile(bed, alias), newFile(bed, alias)]
+  copyFileSync(bed.authority.certFile, caFile)
   copyFileSync(bed.strangersClient.certFile, certFile)
   copyFileSync(bed.strangersClient.keyFile, keyFile)
   const variable = variablesOf(alias)
   return {
     env: {
       ...connection(bed, alias, 'MTLS', 'SSL'),
-      [variable('SSL_CA_FILE')]: bed.authority.certFile,
+      [variable('SSL_CA_FILE')]: caFile,
       [variable('SSL_CERT_FILE')]: certFile,
       [variable('SSL_KEY_FILE')]: keyFile,
       [variable('SSL_KEY_PASSPHRASE')]: bed.secrets.passphrase
     },
+    ...{ caFile, certFile, keyFile },
     putRight() {
       copyFileSync(bed.client.certFile, certFile)
       copyFileSync(bed.client.keyFile, keyFile)
@@ -77,7 +79,10 @@ function mutualTls(bed: SecurityBed, alias: Alias): Side {
   }
 }
 
-function sasl(mechanism: (typeof MECHANISMS)[number], listener: 'SASL' | 'SASL_TLS'): MakeSide {
+export function sasl(
+  mechanism: (typeof MECHANISMS)[number],
+  listener: 'SASL' | 'SASL_TLS'
+): (bed: SecurityBed, alias: Alias) => Side & { secretFile: string } {
   return (bed, alias) => {
     const secretFile = newFile(bed, alias)
     writeFileSync(secretFile, `${bed.secrets.wrong}\n`)
@@ -97,6 +102,7 @@ function sasl(mechanism: (typeof MECHANISMS)[number], listener: 'SASL' | 'SASL_T
         ...connection(bed, alias, listener, listener === 'SASL' ? 'SASL_PLAINTEXT' : 'SASL_SSL'),
         ...Object.fromEntries(Object.entries(env).map(([name, value]) => [variable(name), value]))
       },
+      secretFile,
       // As editors and `echo` write it.
       putRight: () => writeFileSync(secretFile, `${isOauth ? bed.secrets.clientSecret : bed.secrets.password}\n`),
       refusal:
@@ -107,7 +113,7 @@ function sasl(mechanism: (typeof MECHANISMS)[number], listener: 'SASL' | 'SASL_T
 }
 
 /** Where a side is, and how it is spoken to. */
-export function connection(bed: SecurityBed, alias: Alias, listener: string, protocol: string): Record<string, string> {
+function connection(bed: SecurityBed, alias: Alias, listener: string, protocol: string): Record<string, string> {
   const cluster: KafkaCluster = bed[alias]
   const variable = variablesOf(alias)
   return {
@@ -116,7 +122,7 @@ export function connection(bed: SecurityBed, alias: Alias, listener: string, pro
   }
 }
 
-export function variablesOf(alias: string): (name: string) => string {
+function variablesOf(alias: string): (name: string) => string {
   return name => `FARLOG_${alias.toUpperCase()}_${name}`
 }
 

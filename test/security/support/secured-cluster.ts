@@ -1,4 +1,5 @@
 /** A broker that has a listener for each way of being sure who talks to whom. */
+import { copyFileSync } from 'node:fs'
 
 import type { SecuredListener } from '../../support/kafka/broker-config.ts'
 import { type KafkaCluster, startKafka } from '../../support/kafka-cluster.ts'
@@ -18,6 +19,21 @@ export interface Secured {
 
 const HOSTS = ['DNS:localhost', 'IP:127.0.0.1']
 
+/** Has a cluster show, from its next start on, a certificate of another authority, and trust clients of that one alone. */
+export async function rotateAuthority(
+  name: string,
+  from: CertificateAuthority,
+  to: CertificateAuthority
+): Promise<void> {
+  const server = { name: `${name}-server`, hosts: HOSTS }
+  copyFileSync(keyStoreFile(await to.issue(server)), keyStoreFile(from.issued(server)))
+  copyFileSync(to.certFile, trustStoreFile(name, from))
+}
+
+function trustStoreFile(name: string, authority: CertificateAuthority): string {
+  return `${authority.certFile}.${name}-trusts`
+}
+
 /**
  * Listeners: `TLS`, `MTLS`, `SASL_TLS`, `SASL` (all four mechanisms each); and, with a server certificate that is no good,
  * `EXPIRED`, `ELSEWHERE` (another host's) and `UNKNOWN`. The user may do everything, and nobody else may do anything, but who
@@ -32,6 +48,7 @@ export async function startSecuredKafka(secured: Secured): Promise<KafkaCluster>
   const tls = (listener: string, keys: KeyPair): SecuredListener => ({
     ...{ name: listener, protocol: 'SSL', config: keyStore(keys) }
   })
+  copyFileSync(authority.certFile, trustStoreFile(name, authority))
   const sasl = saslConfig(password, keySetFile)
   return startKafka({
     name,
@@ -43,7 +60,7 @@ export async function startSecuredKafka(secured: Secured): Promise<KafkaCluster>
         config: {
           ...keyStore(server),
           'ssl.truststore.type': 'PEM',
-          'ssl.truststore.location': authority.certFile,
+          'ssl.truststore.location': trustStoreFile(name, authority),
           'ssl.client.auth': 'required',
           'ssl.principal.mapping.rules': 'RULE:^CN=mirror-(.*)$/$1/'
         }

@@ -1,4 +1,4 @@
-import { mkdtempSync } from 'node:fs'
+import { mkdirSync, mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { BatchWriter } from '../../support/batch-writer.ts'
@@ -13,6 +13,8 @@ import { TokenEndpoint } from './token-endpoint.ts'
 /** Told from anything else that may be written anywhere. */
 const SECRETS = {
   password: 'planted-password-7Qx',
+  nextPassword: 'planted-next-password-2Ht',
+  nextClientSecret: 'planted-next-client-secret-8Mn',
   wrong: 'planted-mistake-1Zr',
   passphrase: 'planted-passphrase-4Lk',
   clientSecret: 'planted-client-secret-9Wd',
@@ -23,8 +25,10 @@ const SECRETS = {
 export class SecurityBed implements AsyncDisposable {
   readonly secrets = SECRETS
   readonly workers: FarlogProcess[] = []
-  /** Everything that this bed wrote for its workers, and where they run. */
+  /** Everything that this bed wrote for its workers. */
   readonly dir: string
+  /** Where the workers run: nothing is there, and nothing should be. */
+  readonly workingDir: string
   readonly authority: CertificateAuthority
   /** Trusted by nobody. */
   readonly stranger: CertificateAuthority
@@ -65,6 +69,8 @@ export class SecurityBed implements AsyncDisposable {
 
   private constructor(made: Parts) {
     this.dir = made.dir
+    this.workingDir = join(made.dir, 'working')
+    mkdirSync(this.workingDir)
     this.authority = made.authority
     this.stranger = made.stranger
     this.client = made.client
@@ -106,7 +112,7 @@ export class SecurityBed implements AsyncDisposable {
         FARLOG_LOG_LEVEL: 'trace',
         ...env
       },
-      { cwd: this.dir }
+      { cwd: this.workingDir }
     )
     this.workers.push(worker)
     return worker

@@ -12,7 +12,6 @@ export class TokenEndpoint implements AsyncDisposable {
   /** What the client has to bring; may be changed. */
   clientSecret: string
   readonly #key = generateKeyPairSync('rsa', { modulusLength: 2048 })
-  readonly #stranger = generateKeyPairSync('rsa', { modulusLength: 2048 })
   readonly #server = createServer(async (request, response) => {
     const body = new URLSearchParams(await text(request))
     const given = Buffer.from((request.headers.authorization ?? '').replace(/^Basic /, ''), 'base64').toString()
@@ -21,12 +20,12 @@ export class TokenEndpoint implements AsyncDisposable {
       return
     }
     response.writeHead(200, { 'content-type': 'application/json' })
-    response.end(JSON.stringify({ access_token: this.token(), token_type: 'Bearer', expires_in: this.lifeSeconds }))
+    response.end(JSON.stringify({ access_token: this.#token(), token_type: 'Bearer', expires_in: this.lifeSeconds }))
   })
   /** Of the tokens it issues. */
   lifeSeconds = 300
-  /** Whether it signs with a key that no broker knows. */
-  isStranger = false
+  /** All tokens so far. */
+  readonly issued: string[] = []
   readonly #clientId: string
 
   constructor(clientId: string, clientSecret: string) {
@@ -49,13 +48,14 @@ export class TokenEndpoint implements AsyncDisposable {
     writeFileSync(path, JSON.stringify({ keys: [{ ...jwk, kid: KEY_ID, alg: 'RS256', use: 'sig' }] }))
   }
 
-  token(): string {
+  #token(): string {
     const nowSeconds = Math.floor(Date.now() / 1000)
     const part = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url')
     const claims = { sub: this.#clientId, scope: 'kafka', iat: nowSeconds, exp: nowSeconds + this.lifeSeconds }
     const signed = `${part({ alg: 'RS256', typ: 'JWT', kid: KEY_ID })}.${part(claims)}`
-    const { privateKey } = this.isStranger ? this.#stranger : this.#key
-    return `${signed}.${sign('sha256', Buffer.from(signed), privateKey).toString('base64url')}`
+    const token = `${signed}.${sign('sha256', Buffer.from(signed), this.#key.privateKey).toString('base64url')}`
+    this.issued.push(token)
+    return token
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -23,7 +23,10 @@ describe('a refusal that is met again and again', () => {
     say('warn', 'second', { error: `${REFUSAL} [west group g: no]` })
     for (nowMs = 15_000; nowMs <= 10 * 60_000 + 15_000; nowMs += 15_000) say('warn', 'later', { error: REFUSAL })
     assert.deepEqual(lines.slice(0, 3), ['warn first', 'debug second', 'debug later'])
-    assert.deepEqual(lines.slice(3).filter(line => line.startsWith('warn')), ['warn later'])
+    assert.deepEqual(
+      lines.slice(3).filter(line => line.startsWith('warn')),
+      ['warn later']
+    )
   })
 
   it('is news when it comes back after it has passed', () => {

@@ -128,7 +128,12 @@ describe('the HTTP port behind a token', () => {
   it('takes no more connections than it can bear, and others again when these are gone', async function () {
     this.timeout(15_000)
     const sockets = await Promise.all(Array.from({ length: 128 }, () => open('')))
-    await once(connect(server.port, '127.0.0.1').on('error', () => {}).resume(), 'close')
+    await once(
+      connect(server.port, '127.0.0.1')
+        .on('error', () => {})
+        .resume(),
+      'close'
+    )
     for (const socket of sockets) socket.destroy()
     await until(async () => (await ask('/livez')).ok, { timeoutMs: 5_000, describe: 'an answer' })
   })
@@ -199,7 +204,11 @@ describe('the HTTP port behind a token', () => {
   })
 })
 
-async function askTls(port: number, path: string, ca: string): Promise<{ status: number; body: string; name: unknown }> {
+async function askTls(
+  port: number,
+  path: string,
+  ca: string
+): Promise<{ status: number; body: string; name: unknown }> {
   const request = get({ host: '127.0.0.1', port, path, ca, agent: false })
   const [response] = await once(request, 'response')
   const name = (response.socket as TLSSocket).getPeerCertificate().subject.CN
