@@ -219,7 +219,11 @@ async function lackingOf(cluster: Cluster, topic: string, needed: readonly AclOp
   if (told !== undefined && !(told instanceof ClusterError)) return needed.filter(operation => !told.has(operation))
   const wanted = { name: topic, partitions: 1, replicationFactor: undefined, configs: [] }
   const refusal = (await refusedCreations(cluster, [wanted])).get(topic)
-  return refusal?.code === 'TOPIC_AUTHORIZATION_FAILED' ? ['CREATE', ...needed] : []
+  return [
+    ...(refusal?.code === 'TOPIC_AUTHORIZATION_FAILED' ? (['CREATE'] as const) : []),
+    // Whoever may do any of these may know that the topic is not there.
+    ...(told?.code === 'TOPIC_AUTHORIZATION_FAILED' ? needed : [])
+  ]
 }
 
 /** Asks of each, so many at a time. */

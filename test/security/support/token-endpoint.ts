@@ -24,6 +24,8 @@ export class TokenEndpoint implements AsyncDisposable {
   })
   /** Of the tokens it issues. */
   lifeSeconds = 300
+  /** Whether its tokens say whose they are; a broker refuses others. */
+  namesClient = true
   /** All tokens so far. */
   readonly issued: string[] = []
   readonly #clientId: string
@@ -51,7 +53,8 @@ export class TokenEndpoint implements AsyncDisposable {
   #token(): string {
     const nowSeconds = Math.floor(Date.now() / 1000)
     const part = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url')
-    const claims = { sub: this.#clientId, scope: 'kafka', iat: nowSeconds, exp: nowSeconds + this.lifeSeconds }
+    const subject = this.namesClient ? { sub: this.#clientId } : {}
+    const claims = { ...subject, scope: 'kafka', iat: nowSeconds, exp: nowSeconds + this.lifeSeconds }
     const signed = `${part({ alg: 'RS256', typ: 'JWT', kid: KEY_ID })}.${part(claims)}`
     const token = `${signed}.${sign('sha256', Buffer.from(signed), this.#key.privateKey).toString('base64url')}`
     this.issued.push(token)
