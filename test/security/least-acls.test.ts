@@ -75,6 +75,13 @@ describe('a user who may do what docs/security.md lists, and nothing else', func
     assert.deepEqual(complaints, [])
   })
 
+  it('fails over', async () => {
+    const said = await run('failover', '--json')
+    const { warnings, groups } = JSON.parse(said) as { warnings: string[]; groups: { group: string }[] }
+    assert.deepEqual(warnings, [])
+    assert.deepEqual(new Set(groups.map(({ group }) => group)), new Set([GROUP]))
+  })
+
   it('misses each right that is taken away once all is there', async () => {
     assert.deepEqual(await missing(), [])
     // READ contains DESCRIBE, and of what may not even be described nothing else is known.
@@ -117,13 +124,6 @@ describe('a user who may do what docs/security.md lists, and nothing else', func
   it('does not see a group that it may not describe', async () => {
     assert.deepEqual((await plan()).flows[0]!.groups, [GROUP])
     await without('east', 'DESCRIBE', [], async () => assert.deepEqual((await plan()).flows[0]!.groups, []))
-  })
-
-  it('fails over', async () => {
-    const said = await run('failover', '--json')
-    const { warnings, groups } = JSON.parse(said) as { warnings: string[]; groups: { group: string }[] }
-    assert.deepEqual(warnings, [])
-    assert.deepEqual(new Set(groups.map(({ group }) => group)), new Set([GROUP]))
   })
 
   /** What the plan misses without an operation, wherever it is granted or only on these resources. */
