@@ -13,7 +13,7 @@ export interface Secured {
   /** Signs what the listener `UNKNOWN` shows; nobody trusts it. */
   readonly stranger: CertificateAuthority
   readonly password: string
-  /** Keys that verify tokens. */
+  /** Keys of tokens; Kafka 4.1.1, set up as here, looks at what a token says but does not verify who signed it. */
   readonly keySetFile: string
 }
 

@@ -44,7 +44,7 @@ export class TokenEndpoint implements AsyncDisposable {
     return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}/token`
   }
 
-  /** The keys that brokers verify tokens with, as they read them from a file. */
+  /** The public keys, as brokers read them from a file. */
   writeKeySet(path: string): void {
     const jwk = this.#key.publicKey.export({ format: 'jwk' })
     writeFileSync(path, JSON.stringify({ keys: [{ ...jwk, kid: KEY_ID, alg: 'RS256', use: 'sig' }] }))
