@@ -114,6 +114,8 @@ describe('a user who may do what docs/security.md lists, and nothing else', func
     ])
     assert.deepEqual(await missingWithout('west', 'ALTER'), ['west ALTER east.heartbeats', 'west ALTER east.orders'])
     assert.deepEqual(await missingWithout('west', 'ALTER_CONFIGS'), [
+      'west ALTER_CONFIGS east.heartbeats',
+      'west ALTER_CONFIGS east.orders',
       'west ALTER_CONFIGS farlog.events.east.internal',
       'west DESCRIBE_CONFIGS east.heartbeats',
       'west DESCRIBE_CONFIGS east.orders'
@@ -144,7 +146,6 @@ describe('a user who may do what docs/security.md lists, and nothing else', func
     const admin: KafkaAdmin = side === 'east' ? bed.eastAdmin : bed.westAdmin
     const taken = grants[side]
       .filter(grant => grant.operations.includes(operation) && (names.length === 0 || names.includes(grant.name)))
-      // DESCRIBE of groups at the source, and of the cluster at the destination.
       .map(grant => ({ ...grant, operations: [operation] }))
     assert.ok(taken.length > 0)
     await admin.withdraw(...taken)
