@@ -1,7 +1,9 @@
 # What can be done with a checkout; `make` alone lists it.
+# Ours where bin/setup has fetched one: the system's may not fit our Node.
+NPM = $(if $(wildcard .tools/npm/bin/npm-cli.js),node .tools/npm/bin/npm-cli.js,npm)
 export PATH := $(CURDIR)/.tools/node/bin:$(PATH)
 
-.PHONY: help build test lint typecheck unused unit integration page simulation deploy fault demo bench chaos continuity manifests sbom clean
+.PHONY: help build test lint typecheck unused unit integration page simulation deploy fault audit demo bench chaos continuity manifests sbom clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 16
@@ -17,6 +19,11 @@ test: ## all checks, unit tests, and integration tests against real Kafka
 lint typecheck unused unit integration page simulation deploy fault:
 	@bin/setup test
 	@node test/support/run-checks.ts $@
+
+audit: ## known vulnerabilities of the dependencies (asks the registry's advisory endpoint)
+	@bin/setup run
+	$(NPM) audit --omit=dev
+	$(NPM) audit
 
 demo: ## two clusters and a mirror between them, to watch (KEEP=1 leaves it running)
 	@bin/setup test

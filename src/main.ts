@@ -1,4 +1,7 @@
+import { writeSync } from 'node:fs'
+import { inspect } from 'node:util'
 import { runCli } from './cli/cli.ts'
+import { redactSecrets } from './config/secret-values.ts'
 
 /** As the shell reports a process that wrote into a closed pipe: 0 would claim a success nobody got to see. */
 const EXIT_BROKEN_PIPE = 141
@@ -11,7 +14,16 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 // Nobody reads the complaints: no reason to stop, and nowhere to say so.
 process.stderr.on('error', () => {})
 
+// A bug ends the process as it would without this, but what is printed of it may be in a bug report the next day.
+process.on('uncaughtException', error => {
+  try {
+    writeSync(process.stderr.fd, redactSecrets(`${error instanceof Error ? error.stack : inspect(error)}\n`))
+  } finally {
+    process.exit(1)
+  }
+})
+
 process.exitCode = await runCli(process.argv.slice(2), process.env, {
-  out: text => void process.stdout.write(text),
-  err: text => void process.stderr.write(text)
+  out: text => void process.stdout.write(redactSecrets(text)),
+  err: text => void process.stderr.write(redactSecrets(text))
 })

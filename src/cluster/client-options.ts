@@ -3,17 +3,21 @@ import { isIP } from 'node:net'
 import type { ConnectionOptions, SASLOptions } from '@platformatic/kafka'
 import type { ClusterConfig, SaslConfig, TlsConfig } from '../config/types.ts'
 import { ClusterError } from './errors.ts'
-import { bearerTokenProvider } from './oauth-token.ts'
+import { bearerTokenProvider, type OauthConfig } from './oauth-token.ts'
 
 /** The options of kafka-javascript's clients (librdkafka's names) that reach and satisfy a cluster. */
-export type LibrdkafkaOptions = Record<string, string | number | boolean>
+export type LibrdkafkaOptions = Record<string, string | number | boolean | TokenCallback>
+
+/** Asked by librdkafka whenever it needs a token; it keeps nothing of ours to ask with. */
+type TokenCallback = () => Promise<{ tokenValue: string; lifetime: number; principal: string }>
 
 /** The part of @platformatic/kafka's connection options that security decides. */
 export type PlatformaticOptions = Pick<ConnectionOptions, 'tls' | 'tlsServerName' | 'sasl'>
 
 /**
- * librdkafka takes secrets as values, so they are read here once per client; a client made later reads them again.
- * Tokens it fetches and renews by itself, from its own threads.
+ * librdkafka takes secrets as values, so they are read here once per client, and `KeptSecrets` sees to the client when they
+ * change. Tokens it asks us for: it could fetch them by itself, but always with the first client secret, and with
+ * authorities of its own.
  */
 export function librdkafkaOptions(cluster: ClusterConfig): LibrdkafkaOptions {
   return {
@@ -24,10 +28,14 @@ export function librdkafkaOptions(cluster: ClusterConfig): LibrdkafkaOptions {
   }
 }
 
-/** Secrets are given as functions, so that each connection reads them anew. */
-export function platformaticOptions(cluster: ClusterConfig): PlatformaticOptions {
+/**
+ * Secrets are given as functions, so that each connection reads them anew.
+ * @param host of the only broker that will be connected to, where there is only one
+ */
+export function platformaticOptions(cluster: ClusterConfig, host?: string): PlatformaticOptions {
+  const isReachedByName = host === undefined ? hasHostNames(cluster) : isIP(host) === 0
   return {
-    ...(cluster.tls && { tls: platformaticTls(cluster.tls), tlsServerName: isReachedByName(cluster) }),
+    ...(cluster.tls && { tls: platformaticTls(cluster.tls), tlsServerName: isReachedByName }),
     ...(cluster.sasl && { sasl: platformaticSasl(cluster.sasl) })
   }
 }
@@ -54,14 +62,20 @@ function librdkafkaSasl({ mechanism, username, password, oauth }: SaslConfig): L
       'sasl.password': password?.()
     })
   }
-  return defined({
+  const askToken = bearerTokenProvider(tokenSource(oauth))
+  return {
     'sasl.mechanism': mechanism,
-    'sasl.oauthbearer.method': 'oidc',
-    'sasl.oauthbearer.token.endpoint.url': oauth?.tokenEndpoint,
-    'sasl.oauthbearer.client.id': oauth?.clientId(),
-    'sasl.oauthbearer.client.secret': oauth?.clientSecret(),
-    'sasl.oauthbearer.scope': oauth?.scope
-  })
+    // The broker takes the name from the token; librdkafka only wants to have one.
+    oauthbearer_token_refresh_cb: async () => {
+      const { token, expiresAtMs } = await askToken()
+      return { tokenValue: token, lifetime: expiresAtMs, principal: '' }
+    }
+  }
+}
+
+function tokenSource(oauth: SaslConfig['oauth']): OauthConfig {
+  if (oauth === undefined) throw new TypeError('OAUTHBEARER without a token endpoint passed the configuration checks')
+  return oauth
 }
 
 /** The library spreads this object at each connect, which calls the getters: a rotated certificate is picked up. */
@@ -87,7 +101,7 @@ function platformaticTls(tls: TlsConfig): NonNullable<ConnectionOptions['tls']> 
  * The server name (SNI) is what proxies in front of many brokers route by, but it must not be an IP address. The name
  * in the certificate is verified either way, against the address that was connected to.
  */
-function isReachedByName(cluster: ClusterConfig): boolean {
+function hasHostNames(cluster: ClusterConfig): boolean {
   return cluster.bootstrapServers.some(({ host }) => isIP(host) === 0)
 }
 
@@ -95,8 +109,8 @@ function platformaticSasl({ mechanism, username, password, oauth }: SaslConfig):
   if (mechanism !== 'OAUTHBEARER') {
     return { mechanism, ...(username && { username }), ...(password && { password }) }
   }
-  if (oauth === undefined) throw new TypeError('OAUTHBEARER without a token endpoint passed the configuration checks')
-  return { mechanism, token: bearerTokenProvider(oauth), authBytesValidator: refuseBearerChallenge }
+  const askToken = bearerTokenProvider(tokenSource(oauth))
+  return { mechanism, token: async () => (await askToken()).token, authBytesValidator: refuseBearerChallenge }
 }
 
 /**

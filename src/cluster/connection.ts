@@ -3,6 +3,7 @@ import type { ClusterConfig } from '../config/types.ts'
 import { platformaticOptions } from './client-options.ts'
 import { ClusterError, toClusterError } from './errors.ts'
 import { OverdueWatch } from './overdue-watch.ts'
+import { connectionError } from './refusal.ts'
 
 /** A request and response layout of Kafka's protocol. */
 export interface ApiVersion {
@@ -67,21 +68,25 @@ export async function openConnection(
 ): Promise<Opened> {
   const address = `${host}:${port}`
   const connection = new Connection(clientId, {
-    ...platformaticOptions(cluster),
+    ...platformaticOptions(cluster, host),
     connectTimeout: CONNECT_TIMEOUT_MS,
     requestTimeout: LIBRARY_TIMEOUT_MS,
     maxInflights: 1_000
   })
   if (onSessionEnding !== undefined) connection.reauthenticate = onSessionEnding
-  // Failures reach the requests' callbacks; an `error` event without a listener would end the process.
-  connection.on('error', () => {})
+  // Failures reach the requests' callbacks; an `error` event without a listener would end the process. What a broker says
+  // to a client certificate it does not take comes after the handshake, and only there.
+  let failure: unknown
+  connection.on('error', error => {
+    failure = error
+  })
   try {
     await connection.connect(host, port)
     const { apiKeys } = await askVersions(connection)
     return { connection, address, versions: new SupportedVersions(address, apiKeys) }
   } catch (error) {
     await closeQuietly(connection)
-    throw toClusterError(error, `${cluster.alias} broker ${address}`)
+    throw connectionError(failure ?? error, `${cluster.alias} broker ${address}`, cluster)
   }
 }
 

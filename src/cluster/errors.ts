@@ -5,7 +5,7 @@ import { protocolErrors, protocolErrorsCodesById, ResponseError } from '@platfor
  * one (`NOT_LEADER_OR_FOLLOWER`, …), else one of ours:
  * - `UNREACHABLE`: no connection could be made, or it broke;
  * - `TIMED_OUT`: a broker did not answer in time; its connection was closed;
- * - `AUTHENTICATION`: the broker refused the credentials;
+ * - `AUTHENTICATION`: broker and we do not accept each other's credentials or certificates;
  * - `UNSUPPORTED_VERSION`: the broker does not speak the request version that is needed;
  * - `BAD_RESPONSE`: an answer's bytes contradict themselves.
  */
@@ -107,10 +107,11 @@ export function librdkafkaError(error: unknown, context: string): ClusterError {
   return new ClusterError(`LIBRDKAFKA_${code ?? 'UNKNOWN'}`, text, true, { cause: error })
 }
 
-/** The innermost sentence that tells something: libraries wrap `ECONNREFUSED` three times over. */
-function reasonOf(error: unknown): string {
+/** The sentences that tell something: libraries wrap `ECONNREFUSED` three times over. */
+export function reasonOf(error: unknown): string {
   const messages = causesOf(error)
-    .map(({ message }) => message)
+    // OpenSSL ends its lines.
+    .map(({ message }) => message.replaceAll(/\s+/g, ' ').trim())
     .filter(message => message !== '')
   return messages.length === 0 ? String(error) : [...new Set(messages)].join(': ')
 }
@@ -118,7 +119,7 @@ function reasonOf(error: unknown): string {
 const CAUSES_MAX = 5
 
 /** An error, what it was caused by, and so on; of several causes the first. */
-function causesOf(error: unknown): Error[] {
+export function causesOf(error: unknown): Error[] {
   const causes: Error[] = []
   for (let current = error; current instanceof Error && causes.length < CAUSES_MAX; ) {
     causes.push(current)

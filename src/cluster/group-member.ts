@@ -7,7 +7,9 @@ import kafka from '@confluentinc/kafka-javascript'
 import type { ClusterConfig } from '../config/types.ts'
 import { librdkafkaOptions } from './client-options.ts'
 import { type ClusterError, librdkafkaError } from './errors.ts'
+import { KeptSecrets } from './kept-secrets.ts'
 import { partitionKey, type TopicPartition } from './offsets.ts'
+import { connectionError, librdkafkaTrouble } from './refusal.ts'
 import { Backoff, pause } from './retry.ts'
 
 /** Progress of one partition as the group keeps it. */
@@ -28,6 +30,8 @@ export interface GroupMemberListener {
   ended?(error: Error): void
   /** Something went wrong that librdkafka tries again by itself. */
   troubled(error: Error): void
+  /** The files for TLS have changed, and this member can't be told: another one is to take its place. */
+  outdated(): void
 }
 
 export interface GroupMemberOptions {
@@ -65,6 +69,8 @@ const LEAVE_LOOK_FIRST_MS = 5
 const LEAVE_LOOK_MAX_MS = 100
 const CLOSE_TIMEOUT_MS = 5_000
 
+/** One of librdkafka's events, of which kafka-javascript passes on only the text. */
+const ALL_BROKERS_DOWN = 'all broker connections are down'
 const ASSIGN_PARTITIONS = kafka.CODES.ERRORS.ERR__ASSIGN_PARTITIONS
 const REVOKE_PARTITIONS = kafka.CODES.ERRORS.ERR__REVOKE_PARTITIONS
 
@@ -73,12 +79,15 @@ type CooperativeConsumer = kafka.KafkaConsumer & {
   incrementalAssign(partitions: readonly TopicPartition[]): void
   incrementalUnassign(partitions: readonly TopicPartition[]): void
   assignmentLost(): boolean
-  setSaslCredentials(username: string, password: string): void
 }
 
 export class GroupMember {
   readonly #options: GroupMemberOptions
   readonly #consumer: CooperativeConsumer
+  readonly #secrets: KeptSecrets
+  /** The line that librdkafka logged last: its events leave out what exactly went wrong. */
+  #logged = ''
+  #trouble: ClusterError | undefined
   #polling: NodeJS.Timeout | undefined
   #isPolling = false
   /** Commits whose outcome is not known yet, oldest first: the coordinator answers in order. */
@@ -89,6 +98,7 @@ export class GroupMember {
 
   constructor(options: GroupMemberOptions) {
     this.#options = options
+    this.#secrets = new KeptSecrets(options.cluster)
     const classic = {
       'partition.assignment.strategy': 'cooperative-sticky',
       'session.timeout.ms': SESSION_TIMEOUT_MS,
@@ -114,18 +124,33 @@ export class GroupMember {
       {}
     )
     this.#consumer = consumer as CooperativeConsumer
-    this.#consumer.on('event.error', error => {
-      options.listener.troubled(error as unknown as Error)
-      this.#renewCredentials()
+    this.#consumer.on('event.log', ({ message }: { message: string }) => {
+      this.#logged = message
     })
+    this.#consumer.on('event.error', error => this.#troubled((error as unknown as Error).message))
+    // Where there is no token; without a listener it would end the process.
+    ;(this.#consumer as NodeJS.EventEmitter).on('error', (error: Error) => this.#tokenFailed(error))
   }
 
-  /** librdkafka holds them as values: where the broker has been given other ones, it has to be told. */
-  #renewCredentials(): void {
-    const { sasl } = this.#options.cluster
-    if (sasl?.username === undefined || sasl.password === undefined) return
+  #troubled(event: string): void {
+    // Of each of them it has been said why.
+    if (event !== ALL_BROKERS_DOWN) {
+      const { cluster, groupId } = this.#options
+      this.#trouble = librdkafkaTrouble(event, this.#logged, `group ${groupId}`, cluster)
+      this.#options.listener.troubled(this.#trouble)
+    }
+    this.#renewSecrets()
+  }
+
+  #tokenFailed(error: Error): void {
+    this.#trouble = connectionError(error, `group ${this.#options.groupId}`, this.#options.cluster)
+    this.#options.listener.troubled(this.#trouble)
+  }
+
+  /** It may be their change that is the trouble. */
+  #renewSecrets(): void {
     try {
-      this.#consumer.setSaslCredentials(sasl.username(), sasl.password())
+      if (this.#secrets.renew(this.#consumer)) this.#options.listener.outdated()
     } catch (error) {
       this.#options.listener.troubled(this.#error('reading credentials', error))
     }
@@ -135,7 +160,7 @@ export class GroupMember {
   async connect(): Promise<void> {
     await new Promise<void>((resolve, reject) => {
       this.#consumer.connect({ timeout: REQUEST_TIMEOUT_MS }, error =>
-        error ? reject(this.#error('connecting', error)) : resolve()
+        error ? reject(this.#trouble ?? this.#error('connecting', error)) : resolve()
       )
     })
     this.#consumer.setDefaultConsumeTimeout(0)

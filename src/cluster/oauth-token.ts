@@ -1,18 +1,40 @@
 /** Bearer tokens for SASL/OAUTHBEARER, by OAuth 2.0's client-credentials grant (RFC 6749, section 4.4). */
+import { noteSecret } from '../config/secret-values.ts'
 import type { SaslConfig } from '../config/types.ts'
 import { ClusterError } from './errors.ts'
 
 /** Where tokens come from and in whose name. */
 export type OauthConfig = NonNullable<SaslConfig['oauth']>
 
+/** A token, and until when it is good. */
+export interface BearerToken {
+  readonly token: string
+  /** Milliseconds since 1970, by this machine's clock. */
+  readonly expiresAtMs: number
+}
+
 /** Gives a token that is still good for a while. */
-export type BearerTokenProvider = () => Promise<string>
+export type BearerTokenProvider = () => Promise<BearerToken>
+
+/** There is no token. */
+export class TokenError extends ClusterError {
+  /** Whether the endpoint answered, and said no. */
+  readonly isAnswered: boolean
+
+  constructor(message: string, isAnswered: boolean, cause: unknown) {
+    super('AUTHENTICATION', message, true, { cause })
+    this.name = 'TokenError'
+    this.isAnswered = isAnswered
+  }
+}
 
 /** What the provider takes from outside. */
 export interface TokenRequestContext {
   readonly fetch: typeof fetch
   /** Milliseconds of a clock that never goes back. */
   readonly nowMs: () => number
+  /** Milliseconds since 1970. */
+  readonly wallClockMs: () => number
 }
 
 /** All connections to a cluster share one token: the endpoint is not asked once per connection. */
@@ -22,7 +44,7 @@ const providers = new WeakMap<OauthConfig, BearerTokenProvider>()
 export function bearerTokenProvider(oauth: OauthConfig): BearerTokenProvider {
   let provider = providers.get(oauth)
   if (provider === undefined) {
-    provider = makeBearerTokenProvider(oauth, { fetch, nowMs: () => performance.now() })
+    provider = makeBearerTokenProvider(oauth, { fetch, nowMs: () => performance.now(), wallClockMs: Date.now })
     providers.set(oauth, provider)
   }
   return provider
@@ -36,18 +58,20 @@ const LIFE_WHEN_NOT_SAID_SECONDS = 60
 
 /** A provider that keeps a token until it is near its end, and asks at most once at a time. */
 export function makeBearerTokenProvider(oauth: OauthConfig, context: TokenRequestContext): BearerTokenProvider {
-  let kept: { readonly token: string; readonly renewAtMs: number } | undefined
-  let asking: Promise<string> | undefined
+  let kept: (BearerToken & { readonly renewAtMs: number }) | undefined
+  let asking: Promise<BearerToken> | undefined
 
-  const ask = async (): Promise<string> => {
+  const ask = async (): Promise<BearerToken> => {
     const askedAtMs = context.nowMs()
+    const askedAtWallClockMs = context.wallClockMs()
     const { token, lifeSeconds } = await requestToken(oauth, context.fetch)
-    kept = { token, renewAtMs: askedAtMs + lifeSeconds * 1000 * USED_SHARE_OF_LIFE }
-    return token
+    const expiresAtMs = askedAtWallClockMs + lifeSeconds * 1000
+    kept = { token, expiresAtMs, renewAtMs: askedAtMs + lifeSeconds * 1000 * USED_SHARE_OF_LIFE }
+    return kept
   }
 
   return async () => {
-    if (kept !== undefined && context.nowMs() < kept.renewAtMs) return kept.token
+    if (kept !== undefined && context.nowMs() < kept.renewAtMs) return kept
     asking ??= ask().finally(() => {
       asking = undefined
     })
@@ -59,9 +83,10 @@ async function requestToken(
   oauth: OauthConfig,
   fetchToken: typeof fetch
 ): Promise<{ token: string; lifeSeconds: number }> {
-  const endpoint = oauth.tokenEndpoint
+  const endpoint = withoutQuery(oauth.tokenEndpoint)
+  let isAnswered = false
   try {
-    const response = await fetchToken(endpoint, {
+    const response = await fetchToken(oauth.tokenEndpoint, {
       method: 'POST',
       headers: { authorization: basicAuthorization(oauth), accept: 'application/json' },
       body: new URLSearchParams({
@@ -72,14 +97,21 @@ async function requestToken(
       redirect: 'error',
       signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS)
     })
+    isAnswered = true
     const answer = await readJson(response)
     if (!response.ok) throw new Error(`status ${response.status}${oauthErrorOf(answer)}`)
     if (typeof answer.access_token !== 'string') throw new Error('the answer holds no access_token')
-    return { token: answer.access_token, lifeSeconds: lifeOf(answer) }
+    return { token: noteSecret(answer.access_token), lifeSeconds: lifeOf(answer) }
   } catch (error) {
     const reason = error instanceof Error ? causeOf(error) : String(error)
-    throw new ClusterError('AUTHENTICATION', `no token from ${endpoint}: ${reason}`, true, { cause: error })
+    throw new TokenError(`no token from ${endpoint}: ${reason}`, isAnswered, error)
   }
+}
+
+/** Some endpoints are told in the query who asks. */
+function withoutQuery(endpoint: string): string {
+  const { origin, pathname } = new URL(endpoint)
+  return origin + pathname
 }
 
 /** Not URL-encoded first, though the RFC asks for it: librdkafka and Kafka's own clients do not, and all must agree. */

@@ -2,6 +2,8 @@ import kafka from '@confluentinc/kafka-javascript'
 import type { ClusterConfig } from '../config/types.ts'
 import { librdkafkaOptions } from './client-options.ts'
 import { type ClusterError, librdkafkaError } from './errors.ts'
+import { KeptSecrets } from './kept-secrets.ts'
+import { connectionError, librdkafkaTrouble } from './refusal.ts'
 
 const CONNECT_TIMEOUT_MS = 10_000
 /** Until then librdkafka tries by itself to get a record through. */
@@ -14,6 +16,8 @@ export class RecordProducer {
   readonly #cluster: ClusterConfig
   readonly #clientId: string
   #connecting: Promise<kafka.HighLevelProducer> | undefined
+  /** Why librdkafka gets nowhere, until it has delivered something. */
+  #trouble: ClusterError | undefined
 
   constructor(cluster: ClusterConfig, clientId: string) {
     this.#cluster = cluster
@@ -28,7 +32,7 @@ export class RecordProducer {
     const producer = await this.#connected()
     return new Promise((resolve, reject) => {
       const delivered = (error: unknown, offset?: number | null) =>
-        error ? reject(this.#error(`writing to ${topic}`, error)) : resolve(offset ?? -1)
+        error ? reject(this.#error(`writing to ${topic}`, error)) : resolve(this.#delivered(offset))
       try {
         producer.produce(
           topic,
@@ -62,7 +66,13 @@ export class RecordProducer {
     }
   }
 
+  #delivered(offset: number | null | undefined): number {
+    this.#trouble = undefined
+    return offset ?? -1
+  }
+
   #connect(): Promise<kafka.HighLevelProducer> {
+    const secrets = new KeptSecrets(this.#cluster)
     const producer = new kafka.HighLevelProducer(
       {
         ...librdkafkaOptions(this.#cluster),
@@ -72,8 +82,24 @@ export class RecordProducer {
       } as kafka.ProducerGlobalConfig,
       {}
     )
+    let logged = ''
+    let isLeft = false
+    producer.on('event.log', ({ message }: { message: string }) => {
+      logged = message
+    })
     // librdkafka tries again by itself; what fails for good reaches the callback of its record.
-    producer.on('event.error', () => {})
+    producer.on('event.error', error => {
+      const trouble = librdkafkaTrouble((error as unknown as Error).message, logged, 'producer', this.#cluster)
+      if (trouble.code === 'AUTHENTICATION') this.#trouble = trouble
+      if (isLeft || !this.#isOutdated(secrets, producer)) return
+      // Certificates can't be told to a producer that there is: the next record makes another one.
+      isLeft = true
+      this.#connecting = undefined
+      producer.disconnect(CLOSE_TIMEOUT_MS, () => {})
+    })
+    ;(producer as NodeJS.EventEmitter).on('error', (error: Error) => {
+      this.#trouble = connectionError(error, 'producer', this.#cluster)
+    })
     return new Promise((resolve, reject) => {
       producer.connect({ timeout: CONNECT_TIMEOUT_MS }, error => {
         if (error) {
@@ -87,7 +113,17 @@ export class RecordProducer {
     })
   }
 
+  #isOutdated(secrets: KeptSecrets, producer: kafka.HighLevelProducer): boolean {
+    try {
+      return secrets.renew(producer)
+    } catch (error) {
+      this.#trouble = librdkafkaError(error, `${this.#cluster.alias}: reading credentials`)
+      return false
+    }
+  }
+
   #error(doing: string, error: unknown): ClusterError {
+    if (this.#trouble !== undefined) return this.#trouble
     return librdkafkaError(error, `${this.#cluster.alias}: ${doing}`)
   }
 }

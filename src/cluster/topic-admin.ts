@@ -7,7 +7,8 @@ import {
 import type { ClusterConfig } from '../config/types.ts'
 import { type AclBinding, fromAcl, LITERAL_TOPIC_ACLS, toAcl } from './acl.ts'
 import { platformaticOptions } from './client-options.ts'
-import { adminAnswerDespiteErrors, brokerError, ClusterError, toClusterError } from './errors.ts'
+import { adminAnswerDespiteErrors, brokerError, ClusterError } from './errors.ts'
+import { connectionError } from './refusal.ts'
 
 /** One entry of a topic's configuration that was set on the topic itself. */
 export interface TopicConfigEntry {
@@ -59,10 +60,12 @@ const REQUEST_TIMEOUT_MS = 20_000
 
 /** Creates and describes topics of one cluster. */
 export class TopicAdmin {
+  readonly #cluster: ClusterConfig
   readonly #alias: string
   readonly #admin: Admin
 
   constructor(cluster: ClusterConfig, clientId: string) {
+    this.#cluster = cluster
     this.#alias = cluster.alias
     this.#admin = new Admin({
       ...platformaticOptions(cluster),
@@ -199,7 +202,7 @@ export class TopicAdmin {
     try {
       return await ask()
     } catch (error) {
-      const failure = toClusterError(error, `${this.#alias}: ${doing}`)
+      const failure = connectionError(error, `${this.#alias}: ${doing}`, this.#cluster)
       if (harmless.includes(failure.code)) return undefined
       throw failure
     }
@@ -215,7 +218,7 @@ export class TopicAdmin {
       return await ask()
     } catch (error) {
       const answer = adminAnswerDespiteErrors<Answer>(error, field)
-      if (answer === undefined) throw toClusterError(error, `${this.#alias}: ${doing}`)
+      if (answer === undefined) throw connectionError(error, `${this.#alias}: ${doing}`, this.#cluster)
       return answer
     }
   }

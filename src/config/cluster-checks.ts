@@ -1,4 +1,4 @@
-/** What a cluster's variables, and those of two clusters, must be together. */
+/** What a cluster's variables, those of two clusters, and those of the HTTP port must be together. */
 import type { ConfigProblem } from './config-error.ts'
 import type { Settings } from './settings.ts'
 import type { BootstrapServer, SaslMechanism, SecurityProtocol } from './types.ts'
@@ -12,7 +12,8 @@ export function checkClusters(settings: Settings): ConfigProblem[] {
     ...aliases.flatMap(alias => checkSecurity(settings, alias)),
     ...(source === undefined ? [] : destinations.flatMap(alias => checkServersDiffer(settings, source, alias))),
     ...checkDeletion(settings),
-    ...checkStaticMembership(settings)
+    ...checkStaticMembership(settings),
+    ...checkHttpTls(settings)
   ]
 }
 
@@ -113,6 +114,15 @@ function checkUnused(
       problem: `is set, but ${unusedBy} does not use it`,
       remedy: `unset it or change ${choice}`
     }))
+}
+
+function checkHttpTls(settings: Settings): ConfigProblem[] {
+  const pair = [FIXED.httpTlsCertFile, FIXED.httpTlsKeyFile]
+  const absent = pair.filter(variable => settings.given(variable) === undefined && !hasProblem(settings, variable))
+  if (absent.length !== 1) return []
+  const [{ name, doc }] = absent as [Variable<string>]
+  const problem = 'is required: a certificate and its private key belong together'
+  return [{ variable: name, problem, remedy: `set it: ${doc}` }]
 }
 
 function missing(alias: string, variable: Variable<unknown>, reason: string): ConfigProblem {

@@ -1,6 +1,7 @@
 /** The configuration as a person reads it: where each value came from, and the reference of all variables. */
 import { checkClusters } from './cluster-checks.ts'
 import type { ConfigProblem } from './config-error.ts'
+import { bootstrapServers, httpUrl } from './format.ts'
 import { groupIdOf } from './load.ts'
 import { readSettings, type Settings } from './settings.ts'
 import { FIXED, PER_CLUSTER, type Variable } from './variables.ts'
@@ -57,8 +58,18 @@ function shownValue(settings: Settings, variable: Variable<unknown>): string | n
   if (variable.name === FIXED.groupId.name && settings.source !== undefined && settings.destinations.length > 0) {
     return settings.destinations.map(destination => groupIdOf(settings, destination)).join(',')
   }
-  // A URL with credentials in it is refused, but must not be shown for that.
-  return given?.text.replace(/\/\/[^/\s]*@/g, '//******@') ?? variable.default
+  return given === undefined
+    ? variable.default
+    : ADDRESSES.has(variable.format)
+      ? withoutCredentials(given.text)
+      : given.text
+}
+
+const ADDRESSES = new Set<unknown>([bootstrapServers, httpUrl])
+
+/** Addresses with credentials in them are refused, but must not be shown for that; a query may hold anything. */
+function withoutCredentials(text: string): string {
+  return text.replace(/(^|\/\/|,)[^/,\s]*@/g, '$1******@').replace(/^(https?:[^?]*\?).*/, '$1******')
 }
 
 function defaultOf(variable: Variable<unknown>): string {

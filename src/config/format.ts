@@ -164,6 +164,9 @@ export const bootstrapServers: Format<BootstrapServer[]> = {
 }
 
 function parseServer(value: string): BootstrapServer {
+  if (value.includes('@')) {
+    throw new FormatError('holds credentials', 'name host:port only, and put them into the variables for SASL')
+  }
   const [, bracketed, plain, digits] = /^(?:\[([0-9A-Fa-f:.]+)\]|([^\s:/[\]]+)):(\d{1,5})$/.exec(value) ?? []
   const host = bracketed ?? plain
   const port = Number(digits)

@@ -35,7 +35,7 @@ export function readGiven(
   } catch (error) {
     report({
       variable: fileVariable,
-      problem: `cannot read the file (${(error as Error).message})`,
+      problem: `cannot read the file (${whyUnreadable(error as NodeJS.ErrnoException, path, variable)})`,
       remedy: 'give the path of a file that this process may read'
     })
   }
@@ -68,6 +68,11 @@ class SecretUnreadableError extends Error {
     super(`${variable}: cannot read the file (${cause.message})`, { cause })
     this.name = 'SecretUnreadableError'
   }
+}
+
+/** Where the secret itself was put into the variable that is to name its file, it must not be shown. */
+function whyUnreadable({ code, message }: NodeJS.ErrnoException, path: string, { secret }: Variable<unknown>): string {
+  return secret && !path.includes('/') ? String(code) : message
 }
 
 /** Editors and `echo` end a file with a newline that is no part of the secret. */

@@ -43,7 +43,12 @@ export function loadConfig(env: NodeJS.ProcessEnv): Config {
     backlogSharePercent: required(FIXED.backlogShare),
     verifyBytesPerSecond: required(FIXED.verifyBytesPerSecond),
     threads: required(FIXED.threads),
-    http: { host: required(FIXED.httpHost), port: required(FIXED.httpPort) },
+    http: {
+      host: required(FIXED.httpHost),
+      port: required(FIXED.httpPort),
+      token: settings.secret(FIXED.httpToken),
+      tls: httpTls(settings)
+    },
     log: { level: required(FIXED.logLevel), format: required(FIXED.logFormat) }
   }
 }
@@ -78,6 +83,12 @@ function tlsConfig(settings: Settings, alias: string): TlsConfig {
     key: settings.contents(ofCluster(alias, PER_CLUSTER.sslKeyFile)),
     keyPassphrase: settings.secret(ofCluster(alias, PER_CLUSTER.sslKeyPassphrase))
   }
+}
+
+function httpTls(settings: Settings): Config['http']['tls'] {
+  const cert = settings.contents(FIXED.httpTlsCertFile)
+  const key = settings.contents(FIXED.httpTlsKeyFile)
+  return cert && key ? { cert, key } : undefined
 }
 
 function saslConfig(settings: Settings, alias: string): SaslConfig {

@@ -3,6 +3,7 @@ import convict from 'convict'
 import type { ConfigProblem } from './config-error.ts'
 import { FormatError } from './format.ts'
 import { type Given, readGiven, secretFile, secretOf } from './given.ts'
+import { noteSecret } from './secret-values.ts'
 import type { Secret } from './types.ts'
 import { unknownVariables } from './unknown-variables.ts'
 import { clusterPrefix, FIXED, ofCluster, PER_CLUSTER, type Variable } from './variables.ts'
@@ -31,7 +32,9 @@ export function readSettings(env: NodeJS.ProcessEnv): Settings {
   const take = (variables: readonly Variable<unknown>[]): void => {
     for (const variable of variables) {
       const found = readGiven(env, variable, report)
-      if (found !== undefined) given.set(variable.name, found)
+      if (found === undefined) continue
+      given.set(variable.name, found)
+      if (variable.secret) noteSecret(found.text)
     }
   }
 
@@ -65,7 +68,9 @@ export function readSettings(env: NodeJS.ProcessEnv): Settings {
     given: variable => given.get(variable.name),
     secret: variable => {
       const found = given.get(variable.name)
-      return found === undefined ? undefined : secretOf(variable.name, found)
+      if (found === undefined) return undefined
+      const read = secretOf(variable.name, found)
+      return variable.secret ? () => noteSecret(read()) : read
     },
     contents: variable => {
       const path = values.get(variable.name) as string | undefined

@@ -96,6 +96,13 @@ export interface Config {
   /** How much a worker reads to verify what it mirrors; 0: it does not. */
   readonly verifyBytesPerSecond: number
   readonly threads: number
-  readonly http: { readonly host: string; readonly port: number }
+  readonly http: {
+    readonly host: string
+    readonly port: number
+    /** What clients have to show; `undefined`: nothing. */
+    readonly token: Secret | undefined
+    /** PEM contents; `undefined`: http without encryption. */
+    readonly tls: { readonly cert: Secret; readonly key: Secret } | undefined
+  }
   readonly log: { readonly level: string; readonly format: 'json' | 'pretty' }
 }

@@ -251,6 +251,24 @@ export const FIXED = {
     format: integer({ minimum: 0, maximum: 65_535 }),
     default: '9464'
   }),
+  httpToken: variable({
+    name: 'FARLOG_HTTP_TOKEN',
+    doc:
+      'What clients of that port have to show, as a bearer token or as the password of any user; probes need none, and then ' +
+      'say no more than yes or no. Without it everybody may read everything there.',
+    format: text,
+    secret: true
+  }),
+  httpTlsCertFile: variable({
+    name: 'FARLOG_HTTP_TLS_CERT_FILE',
+    doc: 'PEM file with the certificate to serve that port by https.',
+    format: pemPath
+  }),
+  httpTlsKeyFile: variable({
+    name: 'FARLOG_HTTP_TLS_KEY_FILE',
+    doc: "PEM file with that certificate's private key.",
+    format: pemPath
+  }),
   logLevel: variable({
     name: 'FARLOG_LOG_LEVEL',
     doc: 'Least severe log line written: `trace`, `debug`, `info`, `warn`, `error`, `fatal` or `silent`.',

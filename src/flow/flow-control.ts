@@ -13,7 +13,7 @@ import { partitionKey, type TopicPartition } from '../cluster/offsets.ts'
 import { Backoff, pause } from '../cluster/retry.ts'
 import { TopicAdmin } from '../cluster/topic-admin.ts'
 import { HEARTBEATS_TOPIC, isHeartbeatProbe } from '../config/name-filter.ts'
-import type { ClusterConfig, Config, FlowConfig } from '../config/types.ts'
+import type { Config, FlowConfig } from '../config/types.ts'
 import type { LoggedOrder } from '../events/event-log.ts'
 import { orderStatus, stopStatus } from '../events/flow-order.ts'
 import type { Metrics } from '../observe/metrics.ts'
@@ -52,6 +52,8 @@ export interface FlowControlOptions {
   readonly onMembershipEnded: (error: Error) => void
 }
 
+type Side = 'source' | 'destination'
+
 export class FlowControl {
   readonly #options: FlowControlOptions
   readonly #log: LogSink
@@ -70,6 +72,8 @@ export class FlowControl {
    * deletes a group's offsets together with the topic, and a topic made anew at the source would not be recognised.
    */
   #memory: GroupMember | undefined
+  /** Whose certificates have changed. */
+  readonly #replacing = new Set<Side>()
   #subscribedTopics: readonly string[] = []
   #hasSubscribed = false
   #running: Promise<void> | undefined
@@ -237,8 +241,8 @@ export class FlowControl {
   }
 
   async #connectMembers(): Promise<GroupMember> {
-    const member = this.#newMember(this.#options.flow.source, this.#options.config.groupInstanceId)
-    const memory = this.#newMember(this.#options.flow.destination)
+    const member = this.#newMember('source')
+    const memory = this.#newMember('destination')
     try {
       await Promise.all([member.connect(), memory.connect()])
     } catch (error) {
@@ -250,10 +254,45 @@ export class FlowControl {
     return member
   }
 
-  #newMember(cluster: ClusterConfig, groupInstanceId?: string): GroupMember {
+  /** Another member with the certificates of now, for one that has old ones; as often as it takes. */
+  async #replaceMember(side: Side): Promise<void> {
+    if (this.#replacing.has(side) || this.#stopping.signal.aborted) return
+    this.#replacing.add(side)
+    this.#log('info', 'certificates have changed: connecting to the group anew', {
+      cluster: this.#options.flow[side].alias
+    })
+    const backoff = new Backoff(RETRY_FIRST_MS, RETRY_MAX_MS)
+    while (!this.#stopping.signal.aborted) {
+      const successor = this.#newMember(side)
+      try {
+        await successor.connect()
+        await this.#succeed(side, successor)
+        break
+      } catch (error) {
+        this.#log('warn', 'connecting to the group failed, trying again', { error: messageOf(error) })
+        await successor.close()
+        await pause(backoff.nextMs(), this.#stopping.signal)
+      }
+    }
+    this.#replacing.delete(side)
+  }
+
+  async #succeed(side: Side, successor: GroupMember): Promise<void> {
+    const predecessor = side === 'source' ? this.#member : this.#memory
+    if (side === 'destination') this.#memory = successor
+    // What it owns it gives back, and commits, before somebody else is given it.
+    await predecessor?.close()
+    if (side === 'destination') return
+    this.#member = successor
+    successor.subscribe(this.#subscribedTopics)
+  }
+
+  #newMember(side: Side): GroupMember {
     const { flow, config, clientId } = this.#options
+    // A client that commits without joining is none: the coordinator would not know it.
+    const groupInstanceId = side === 'source' ? config.groupInstanceId : undefined
     return new GroupMember({
-      cluster,
+      cluster: flow[side],
       groupId: flow.groupId,
       groupProtocol: config.groupProtocol,
       groupInstanceId,
@@ -263,7 +302,8 @@ export class FlowControl {
         assigned: partitions => void this.#assigned(partitions),
         revoked: (partitions, isLost) => this.#revoked(partitions, isLost),
         ended: error => this.#options.onMembershipEnded(new MembershipEndedError(flow.groupId, groupInstanceId, error)),
-        troubled: error => this.#log('warn', 'the group coordinator is in trouble', { error: error.message })
+        troubled: error => this.#log('warn', 'the group coordinator is in trouble', { error: error.message }),
+        outdated: () => void this.#replaceMember(side)
       }
     })
   }

@@ -9,8 +9,8 @@ import { createMetrics } from '../observe/metrics.ts'
 import type { WorkerStatus } from '../observe/status.ts'
 import { BackgroundVerifier } from './background-verifier.ts'
 import { DataPlane } from './data-plane.ts'
-import type { LogSink } from './flow-context.ts'
 import { FlowControl } from './flow-control.ts'
+import { sayRefusalsOnce } from './refusals-once.ts'
 
 /** Makes the page of a worker. */
 export type OpenPage = (worker: { readonly clientId: string; status(): WorkerStatus }) => Page
@@ -21,7 +21,7 @@ export type OpenPage = (worker: { readonly clientId: string; status(): WorkerSta
  */
 export async function runWorker(config: Config, stop: AbortSignal, openPage: OpenPage): Promise<void> {
   const logger = createLogger(config.log)
-  const log: LogSink = (level, message, fields) => logger[level](fields, message)
+  const log = sayRefusalsOnce((level, message, fields) => logger[level](fields, message))
   const clientId = `farlog-${hostname()}-${process.pid}`
   const startedAt = new Date().toISOString()
 

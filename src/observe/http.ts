@@ -1,8 +1,13 @@
 /** What the worker shows over HTTP: metrics, probes, its status for machines, and the page for a person. */
 import { once } from 'node:events'
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { readFileSync } from 'node:fs'
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Registry } from 'prom-client'
+import { redactSecrets } from '../config/secret-values.ts'
+import type { Config } from '../config/types.ts'
+import { CHALLENGE, isAllowedIn } from './http-access.ts'
+import { createHttpServer } from './http-tls.ts'
 import type { WorkerStatus } from './status.ts'
 
 /** What the server shows, and where it listens. */
@@ -10,6 +15,9 @@ export interface HttpOptions {
   readonly host: string
   /** 0: any free one. */
   readonly port: number
+  /** What clients have to show to see more than whether it lives and is ready. */
+  readonly token?: Config['http']['token']
+  readonly tls?: Config['http']['tls']
   status(): WorkerStatus
   /** Whether the event loop and the data plane turn; must not depend on a broker. */
   live(): { readonly ok: boolean; readonly reason: string | null }
@@ -30,13 +38,9 @@ export interface HttpServer {
   close(): Promise<void>
 }
 
-/** Starts to listen; rejects with an `HttpListenError` when it cannot. */
+/** Starts to listen; rejects with an `HttpListenError` or an `HttpTlsError` when it cannot. */
 export async function startHttp(options: HttpOptions): Promise<HttpServer> {
-  const server = createServer(LIMITS, (request, response) => {
-    answer(request, options)
-      .catch(internalError)
-      .then(reply => send(request, response, reply))
-  })
+  const server = makeServer(options)
   // Few clients belong here, and a stuck one must not hold a body in memory for ever.
   server.maxConnections = 128
   server.setTimeout(30_000)
@@ -49,6 +53,27 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
       server.closeAllConnections()
       await closed
     }
+  }
+}
+
+function makeServer(options: HttpOptions): Server {
+  try {
+    return createHttpServer(LIMITS, options.tls, (request, response) => {
+      answerAsAllowed(request, options).then(reply => send(request, response, reply))
+    })
+  } catch (error) {
+    throw new HttpTlsError(error as Error)
+  }
+}
+
+/** Certificate and key do not do for a server. */
+class HttpTlsError extends Error {
+  readonly code = 'HTTP_TLS'
+  readonly remedy = 'give a PEM certificate and the unencrypted private key that belongs to it'
+
+  constructor(cause: Error) {
+    super(`cannot serve https (FARLOG_HTTP_TLS_CERT_FILE, FARLOG_HTTP_TLS_KEY_FILE): ${cause.message}`, { cause })
+    this.name = 'HttpTlsError'
   }
 }
 
@@ -65,10 +90,10 @@ class HttpListenError extends Error {
 }
 
 const LIMITS = {
-  headersTimeout: 5_000,
+  headersTimeout: 3_000,
   requestTimeout: 10_000,
   keepAliveTimeout: 10_000,
-  connectionsCheckingInterval: 2_000,
+  connectionsCheckingInterval: 1_000,
   maxHeaderSize: 16 * 1024
 }
 
@@ -80,11 +105,27 @@ export interface Reply {
   readonly headers?: Readonly<Record<string, string>>
 }
 
-async function answer(request: IncomingMessage, { registry, status, live, page }: HttpOptions): Promise<Reply> {
-  if (request.method !== 'GET' && request.method !== 'HEAD') {
-    const reply = json(405, failure('METHOD_NOT_ALLOWED', 'only GET and HEAD are answered'))
-    return { ...reply, headers: { allow: 'GET, HEAD' } }
+/** Whoever has not shown the token learns of a worker only whether it lives and is ready, as its supervisor must. */
+async function answerAsAllowed(request: IncomingMessage, options: HttpOptions): Promise<Reply> {
+  let isAllowed = false
+  try {
+    isAllowed = isAllowedIn(request.headers.authorization, options.token)
+    if (request.method !== 'GET' && request.method !== 'HEAD') return METHOD_NOT_ALLOWED
+    if (!isAllowed && !PROBES.has(pathOf(request))) return UNAUTHORIZED
+    const reply = await answer(request, options)
+    return isAllowed ? reply : json(reply.status, { ok: reply.status === 200 })
+  } catch (error) {
+    return isAllowed ? internalError(error) : json(500, failure('INTERNAL', 'the token lets you see more'))
   }
+}
+
+const PROBES = new Set(['/livez', '/readyz'])
+
+function pathOf(request: IncomingMessage): string {
+  return (request.url ?? '/').split('?')[0]!
+}
+
+async function answer(request: IncomingMessage, { registry, status, live, page }: HttpOptions): Promise<Reply> {
   const [path = '/', query = ''] = (request.url ?? '/').split('?', 2)
   switch (path) {
     case '/metrics':
@@ -119,21 +160,42 @@ function failure(code: string, message: string): { error: { code: string; messag
   return { error: { code, message } }
 }
 
+const METHOD_NOT_ALLOWED: Reply = {
+  ...json(405, failure('METHOD_NOT_ALLOWED', 'only GET and HEAD are answered')),
+  headers: { allow: 'GET, HEAD' }
+}
+
+const UNAUTHORIZED: Reply = {
+  ...json(401, failure('UNAUTHORIZED', 'show the token of FARLOG_HTTP_TOKEN as a bearer token')),
+  headers: { 'www-authenticate': CHALLENGE }
+}
+
 function internalError(error: unknown): Reply {
   return json(500, failure('INTERNAL', error instanceof Error ? error.message : String(error)))
 }
 
-function send(request: IncomingMessage, response: ServerResponse, { status, type, body, headers }: Reply): void {
+function send(request: IncomingMessage, response: ServerResponse, reply: Reply): void {
+  const { status, type, headers } = reply
+  const body = redactSecrets(reply.body)
   response.writeHead(status, {
     'content-type': type,
     'content-length': Buffer.byteLength(body),
     'cache-control': 'no-store',
-    'x-content-type-options': 'nosniff',
+    ...SECURITY_HEADERS,
     // Bodies are never read: a connection that brings one cannot be used again.
     ...(hasBody(request) ? { connection: 'close' } : {}),
     ...headers
   })
   response.end(request.method === 'HEAD' ? undefined : body)
+}
+
+/** Of every answer; the page's own policy, which lets its script run, replaces the one here. */
+const SECURITY_HEADERS = {
+  'x-content-type-options': 'nosniff',
+  'x-frame-options': 'DENY',
+  'referrer-policy': 'no-referrer',
+  'cross-origin-resource-policy': 'same-origin',
+  'content-security-policy': "default-src 'none'; frame-ancestors 'none'"
 }
 
 function hasBody({ headers }: IncomingMessage): boolean {

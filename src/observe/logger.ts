@@ -1,4 +1,5 @@
 import { destination as fileDescriptor, type Logger, pino, stdTimeFunctions } from 'pino'
+import { redactSecrets } from '../config/secret-values.ts'
 import { prettyLine } from './pretty-line.ts'
 
 export type { Logger } from 'pino'
@@ -25,7 +26,8 @@ export function createLogger({ level, format, stream = 'stdout' }: LoggerOptions
     timestamp: stdTimeFunctions.isoTime,
     formatters: { level: (label: string) => ({ level: label }) }
   }
-  if (format === 'json') return pino(options, lines as pino.DestinationStream)
+  const write = (line: string) => void lines.write(redactSecrets(line))
+  if (format === 'json') return pino(options, { write })
   const isColoured = sink === undefined && process[stream].isTTY === true && !process.env.NO_COLOR
-  return pino(options, { write: line => void lines.write(prettyLine(line, isColoured)) })
+  return pino(options, { write: line => write(prettyLine(line, isColoured)) })
 }

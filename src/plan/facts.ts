@@ -22,6 +22,7 @@ import { eventTopic } from '../events/event-log.ts'
 import { type RefusedTopic, TopicSelection } from '../flow/topic-selection.ts'
 import { isConsumerGroup } from '../offsets/checkpointer.ts'
 import { checkpointsTopic, offsetSyncsTopic } from '../offsets/mm2-format.ts'
+import { verifiedTopic } from '../verify/verified-partition.ts'
 
 /** A value, or why the cluster does not tell it. */
 export type Told<Value> = Value | ClusterError
@@ -63,6 +64,8 @@ export interface FlowFacts {
   /** ACLs that would be created; `undefined` when ACLs are not copied. */
   readonly missingAcls: Told<readonly AclBinding[]> | undefined
   readonly ownTopics: readonly OwnTopicFacts[]
+  /** Whether the topic of events, where it is there, may be told to delete nothing, as an order wants it. */
+  readonly keepsOrders: boolean
   /** Consumer groups whose offsets would be translated; `undefined` when none are. */
   readonly groups: readonly GroupFacts[] | undefined
 }
@@ -120,6 +123,7 @@ export async function readFacts(config: Config, flow: FlowConfig): Promise<FlowF
     absent: await readAbsent(config, source),
     missingAcls: config.syncTopicAcls ? await readMissingAcls(sourceAdmin, destinationAdmin, pairs) : undefined,
     ownTopics: await readOwnTopics(config, source, destination),
+    keepsOrders: await keepsOrders(destination, eventTopic(source.alias)),
     groups: config.syncGroupOffsets ? await readGroups(config, flow, source, destination) : undefined
   }
 }
@@ -185,6 +189,7 @@ async function readOwnTopics(config: Config, source: Cluster, destination: Clust
       ['WRITE', 'READ'],
       'events of the source are not written down, and farlog resume is not heard'
     ],
+    [destination, verifiedTopic(source.alias), ['WRITE', 'READ'], 'farlog verify begins anew each time'],
     ...(syncGroupOffsets ? checkpoints : []).map((topic): [Cluster, string, AclOperation[], string] => [
       destination,
       topic,
@@ -203,13 +208,22 @@ async function readOwnTopics(config: Config, source: Cluster, destination: Clust
   }))
 }
 
+async function keepsOrders(destination: Cluster, topic: string): Promise<boolean> {
+  const told = (await topicOperations(destination, [topic])).get(topic)
+  return told === undefined || told instanceof ClusterError || told.has('ALTER_CONFIGS')
+}
+
 /** Of what is needed of a topic, or to make it where it is not there. */
 async function lackingOf(cluster: Cluster, topic: string, needed: readonly AclOperation[]): Promise<AclOperation[]> {
   const told = (await topicOperations(cluster, [topic])).get(topic)
   if (told !== undefined && !(told instanceof ClusterError)) return needed.filter(operation => !told.has(operation))
   const wanted = { name: topic, partitions: 1, replicationFactor: undefined, configs: [] }
   const refusal = (await refusedCreations(cluster, [wanted])).get(topic)
-  return refusal?.code === 'TOPIC_AUTHORIZATION_FAILED' ? ['CREATE', ...needed] : []
+  return [
+    ...(refusal?.code === 'TOPIC_AUTHORIZATION_FAILED' ? (['CREATE'] as const) : []),
+    // Whoever may do any of these may know that the topic is not there.
+    ...(told?.code === 'TOPIC_AUTHORIZATION_FAILED' ? needed : [])
+  ]
 }
 
 /** Asks of each, so many at a time. */

@@ -4,6 +4,7 @@ import { ClusterError } from '../cluster/errors.ts'
 import type { Config, FlowConfig } from '../config/types.ts'
 import { transactionalIdPrefix } from '../destination/fence.ts'
 import { missingTopicAcl } from '../destination/missing-acl.ts'
+import { eventTopic } from '../events/event-log.ts'
 import type { ClusterFacts, FlowFacts, PairFacts, Told } from './facts.ts'
 import type { Blocker } from './plan.ts'
 
@@ -66,6 +67,14 @@ export function permissionNotes(config: PermissionConfig, facts: FlowFacts): str
   }
   for (const { alias, topic, lacking, consequence } of facts.ownTopics) {
     notes.push(...lacking.map(operation => `${missingTopicAcl(operation, topic, alias)}: ${consequence}`))
+  }
+  if (!facts.keepsOrders) {
+    const acl = missingTopicAcl('ALTER_CONFIGS', eventTopic(source.alias), destination.alias)
+    notes.push(`${acl}: farlog failover can’t have its order kept for good`)
+  }
+  if (!destination.operations.has('DESCRIBE')) {
+    const { alias } = destination
+    notes.push(`missing ACL at ${alias}: DESCRIBE on the cluster: farlog failover can’t list the groups there`)
   }
   const unread = (facts.groups ?? []).filter(({ mayReadAtDestination }) => !mayReadAtDestination)
   if (unread.length > 0) {

@@ -20,7 +20,7 @@ describe('membership in a group', function () {
       groupProtocol: 'classic',
       metadataRefreshMs: 5_000,
       clientId: 'test',
-      listener: { assigned() {}, async revoked() {}, troubled() {} }
+      listener: { assigned() {}, async revoked() {}, outdated() {}, troubled() {} }
     })
     await member.connect()
     try {

@@ -228,11 +228,15 @@ describe('farlog plan', function () {
       assert.deepEqual(acls.toSorted(), [
         'CREATE on topic east.checkpoints.internal',
         'CREATE on topic farlog.events.east.internal',
+        'CREATE on topic farlog.verified.east.internal',
         'CREATE on topic heartbeats',
         'CREATE on topic mm2-offset-syncs.east.internal',
+        'DESCRIBE on the cluster',
         'READ on topic farlog.events.east.internal',
+        'READ on topic farlog.verified.east.internal',
         'WRITE on topic east.checkpoints.internal',
         'WRITE on topic farlog.events.east.internal',
+        'WRITE on topic farlog.verified.east.internal',
         'WRITE on topic heartbeats',
         'WRITE on topic mm2-offset-syncs.east.internal'
       ])

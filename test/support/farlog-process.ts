@@ -37,11 +37,15 @@ export interface FarlogProcess extends AsyncDisposable {
 }
 
 /** Starts the worker with exactly these variables (and `PATH`), and a free HTTP port where none is given. */
-export async function startFarlog(env: Readonly<Record<string, string>>): Promise<FarlogProcess> {
+export async function startFarlog(
+  env: Readonly<Record<string, string>>,
+  { cwd }: { readonly cwd?: string } = {}
+): Promise<FarlogProcess> {
   const port = env.FARLOG_HTTP_PORT ?? String((await freePorts(1))[0])
   const worker = spawnOwned([FARLOG, 'run'], {
     env: environment({ FARLOG_HTTP_HOST: '127.0.0.1', ...env, FARLOG_HTTP_PORT: port }),
-    stdio: ['ignore', 'pipe', 'pipe']
+    stdio: ['ignore', 'pipe', 'pipe'],
+    ...(cwd === undefined ? {} : { cwd })
   })
   const logs: LogLine[] = []
   const otherOutput: string[] = []

@@ -5,7 +5,13 @@ import { join } from 'node:path'
 import { freePorts } from './free-port.ts'
 import { javaCommand } from './java.ts'
 import { BrokerProcess, type KafkaBroker, PortTaken } from './kafka/broker.ts'
-import { type BrokerPlace, brokerProperties, type ProxiedListener, propertiesText } from './kafka/broker-config.ts'
+import {
+  type BrokerPlace,
+  brokerProperties,
+  type ProxiedListener,
+  propertiesText,
+  type SecuredListener
+} from './kafka/broker-config.ts'
 import { ownFolder } from './owned-process.ts'
 import { runToEnd } from './run-to-end.ts'
 
@@ -24,6 +30,10 @@ export interface KafkaOptions {
   readonly behindProxy?: ProxiedListener
   /** Opens a further listener for these users (password by name), who may do nothing until an ACL says so. */
   readonly users?: Readonly<Record<string, string>>
+  /** Further listeners of a single broker, for TLS and any kind of authentication. */
+  readonly secured?: readonly SecuredListener[]
+  /** Arguments of Kafka's StorageTool on top of the harness's own: `--add-scram`, for one. */
+  readonly formatArgs?: readonly string[]
   /** `-XX:TieredStopAtLevel=4` is worth it for long loads: brokers start slower, and run faster once they are warm. */
   readonly jvmFlags?: readonly string[]
 }
@@ -34,6 +44,8 @@ export interface KafkaCluster extends AsyncDisposable {
   readonly bootstrap: string
   /** The same for `users`, by SASL/PLAIN; empty where there are none. */
   readonly authenticatedBootstrap: string
+  /** `localhost:port` of one of the listeners in `secured`. */
+  securedBootstrap(listener: string): string
   readonly brokers: readonly KafkaBroker[]
   readonly clusterId: string
   readonly dir: string
@@ -71,7 +83,7 @@ async function startOnFreePorts(options: KafkaOptions): Promise<KafkaCluster> {
     folder.remove()
   }
   try {
-    await format(dir, places, clusterId, options.config ?? {})
+    await format(dir, places, clusterId, options)
     for (const broker of brokers) broker.start()
     await Promise.all(brokers.map(broker => broker.ready(places.length)))
   } catch (error) {
@@ -80,7 +92,15 @@ async function startOnFreePorts(options: KafkaOptions): Promise<KafkaCluster> {
   }
   const bootstrap = addresses(places.map(({ port }) => port))
   const authenticatedBootstrap = addresses(places.flatMap(({ authenticated }) => authenticated?.port ?? []))
-  return { bootstrap, authenticatedBootstrap, brokers, clusterId, dir, stop, [Symbol.asyncDispose]: stop }
+  const securedBootstrap = (listener: string) => {
+    const found = places[0]!.secured?.find(({ name }) => name === listener)
+    if (found === undefined) throw new Error(`There is no listener ${listener}`)
+    return `localhost:${found.port}`
+  }
+  return {
+    ...{ bootstrap, authenticatedBootstrap, securedBootstrap, brokers, clusterId, dir, stop },
+    [Symbol.asyncDispose]: stop
+  }
 }
 
 /** Sixteen random bytes as Kafka writes them, but never with the leading dash that a command line takes for an option. */
@@ -89,15 +109,22 @@ function newClusterId(): string {
   return id.startsWith('-') ? newClusterId() : id
 }
 
-async function choosePlaces(dir: string, { brokers = 1, behindProxy, users }: KafkaOptions): Promise<BrokerPlace[]> {
-  const ports = await freePorts(brokers * 3)
+async function choosePlaces(
+  dir: string,
+  { brokers = 1, behindProxy, users, secured }: KafkaOptions
+): Promise<BrokerPlace[]> {
+  const ports = await freePorts(brokers * 3 + (secured?.length ?? 0))
+  const securedPorts = ports.slice(brokers * 3)
   return Array.from({ length: brokers }, (_, index) => ({
     nodeId: index + 1,
     port: ports[index * 3]!,
     controllerPort: ports[index * 3 + 1]!,
     dataDir: join(dir, `broker-${index + 1}`, 'data'),
     ...(behindProxy === undefined ? {} : { behindProxy }),
-    ...(users === undefined ? {} : { authenticated: { port: ports[index * 3 + 2]!, users } })
+    ...(users === undefined ? {} : { authenticated: { port: ports[index * 3 + 2]!, users } }),
+    ...(secured === undefined
+      ? {}
+      : { secured: secured.map((listener, number) => ({ ...listener, port: securedPorts[number]! })) })
   }))
 }
 
@@ -117,7 +144,7 @@ async function format(
   dir: string,
   places: readonly BrokerPlace[],
   clusterId: string,
-  config: Readonly<Record<string, string>>
+  { config = {}, formatArgs = [] }: KafkaOptions
 ): Promise<void> {
   for (const place of places) {
     mkdirSync(place.dataDir, { recursive: true })
@@ -126,7 +153,7 @@ async function format(
   }
   const [first, ...others] = places
   const configFile = join(brokerDir(dir, first!), 'server.properties')
-  const args = ['format', `--cluster-id=${clusterId}`, '-c', configFile]
+  const args = ['format', `--cluster-id=${clusterId}`, '-c', configFile, ...formatArgs]
   await runToEnd(javaCommand('kafka.tools.StorageTool', args, { heapMb: 128, logLevel: 'error' }))
   for (const other of others) {
     copyFileSync(join(first!.dataDir, 'bootstrap.checkpoint'), join(other.dataDir, 'bootstrap.checkpoint'))

@@ -27,7 +27,7 @@ const CHECKS: Readonly<Record<string, () => Promise<Tally>>> = {
 
 /** Each file in a process of its own: a crash or a hang stays its own, and so do the clusters it starts. */
 const FILES: Readonly<Record<string, string>> = {
-  integration: 'test/{support,integration,monitoring}/**/*.test.ts',
+  integration: 'test/{support,integration,monitoring,security}/**/*.test.ts',
   page: 'test/page/**/*.test.ts',
   simulation: 'test/simulation/**/*.test.ts',
   deploy: 'test/deploy/**/*.test.ts',

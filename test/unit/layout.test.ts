@@ -35,7 +35,7 @@ const BELOW = {
   events: ['cluster', 'config', 'observe', 'avro'],
   flow: BELOW_FLOW,
   terminal: [],
-  plan: ['flow', 'destination', 'offsets', 'rewrite', 'events', 'cluster', 'config', 'terminal'],
+  plan: ['flow', 'destination', 'offsets', 'rewrite', 'events', 'verify', 'cluster', 'config', 'terminal'],
   status: ['flow', 'terminal', ...BELOW_FLOW],
   page: ['status', 'flow', 'terminal', ...BELOW_FLOW],
   import: ['status', 'terminal', 'flow', ...BELOW_FLOW],

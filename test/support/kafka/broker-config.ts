@@ -8,6 +8,17 @@ export interface BrokerPlace {
   readonly behindProxy?: ProxiedListener
   /** A second listener, whose clients have to say who they are. */
   readonly authenticated?: AuthenticatedListener
+  /** Listeners of any other kind. */
+  readonly secured?: readonly (SecuredListener & { readonly port: number })[]
+}
+
+/** A listener that wants more of its clients, each by its own `listener.name.` configuration. */
+export interface SecuredListener {
+  /** In capitals; also what tests ask its address by. */
+  readonly name: string
+  readonly protocol: 'SSL' | 'SASL_SSL' | 'SASL_PLAINTEXT'
+  /** What follows `listener.name.<name>.` */
+  readonly config: Readonly<Record<string, string>>
 }
 
 /** A listener for SASL/PLAIN. Whoever comes by the other one is a super user, the tests themselves above all. */
@@ -30,7 +41,7 @@ export function brokerProperties(
   overrides: Readonly<Record<string, string>>
 ): Record<string, string> {
   const replicas = String(Math.min(3, cluster.length))
-  const { behindProxy, authenticated } = place
+  const { behindProxy, authenticated, secured = [] } = place
   const minInSync = cluster.length >= 3 ? '2' : '1'
   return {
     'process.roles': 'broker,controller',
@@ -40,15 +51,20 @@ export function brokerProperties(
       `PLAINTEXT://127.0.0.1:${place.port}`,
       `CONTROLLER://127.0.0.1:${place.controllerPort}`,
       ...(behindProxy ? [`PROXIED://127.0.0.1:${behindProxy.listenPort}`] : []),
-      ...(authenticated ? [`SASL_PLAINTEXT://127.0.0.1:${authenticated.port}`] : [])
+      ...(authenticated ? [`SASL_PLAINTEXT://127.0.0.1:${authenticated.port}`] : []),
+      ...secured.map(({ name, port }) => `${name}://127.0.0.1:${port}`)
     ].join(),
     'advertised.listeners': [
       `PLAINTEXT://127.0.0.1:${place.port}`,
       ...(behindProxy ? [`PROXIED://127.0.0.1:${behindProxy.proxyPort}`] : []),
-      ...(authenticated ? [`SASL_PLAINTEXT://127.0.0.1:${authenticated.port}`] : [])
+      ...(authenticated ? [`SASL_PLAINTEXT://127.0.0.1:${authenticated.port}`] : []),
+      // By name: the certificate is checked against it.
+      ...secured.map(({ name, port }) => `${name}://localhost:${port}`)
     ].join(),
-    'listener.security.protocol.map':
-      'PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT,CONTROLLER:PLAINTEXT,SSL:SSL,SASL_PLAINTEXT:SASL_PLAINTEXT,SASL_SSL:SASL_SSL',
+    'listener.security.protocol.map': [
+      'PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL_PLAINTEXT:SASL_PLAINTEXT',
+      ...secured.map(({ name, protocol }) => `${name}:${protocol}`)
+    ].join(),
     'controller.listener.names': 'CONTROLLER',
     'inter.broker.listener.name': 'PLAINTEXT',
     'log.dirs': place.dataDir,
@@ -73,6 +89,7 @@ export function brokerProperties(
     'num.network.threads': '2',
     'num.io.threads': '4',
     ...(authenticated ? authorization(authenticated) : {}),
+    ...Object.assign({}, ...secured.map(listenerProperties)),
     ...overrides
   }
 }
@@ -86,6 +103,11 @@ function authorization({ users }: AuthenticatedListener): Record<string, string>
     'sasl.enabled.mechanisms': 'PLAIN',
     'listener.name.sasl_plaintext.plain.sasl.jaas.config': `org.apache.kafka.common.security.plain.PlainLoginModule required${entries.join('')};`
   }
+}
+
+function listenerProperties({ name, config }: SecuredListener): Record<string, string> {
+  const prefix = `listener.name.${name.toLowerCase()}.`
+  return Object.fromEntries(Object.entries(config).map(([key, value]) => [prefix + key, value]))
 }
 
 /** Java's properties format, for names and values without anything to escape. */

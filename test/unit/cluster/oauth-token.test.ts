@@ -3,7 +3,11 @@ import { once } from 'node:events'
 import { createServer, type IncomingMessage, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
-import { makeBearerTokenProvider, type OauthConfig } from '../../../src/cluster/oauth-token.ts'
+import {
+  type BearerTokenProvider,
+  makeBearerTokenProvider,
+  type OauthConfig
+} from '../../../src/cluster/oauth-token.ts'
 
 describe('bearer tokens', () => {
   let server: Server
@@ -28,6 +32,11 @@ describe('bearer tokens', () => {
   })
 
   function provider(change: Partial<OauthConfig> = {}): () => Promise<string> {
+    const askToken = makeProvider(change)
+    return async () => (await askToken()).token
+  }
+
+  function makeProvider(change: Partial<OauthConfig>): BearerTokenProvider {
     const oauth: OauthConfig = {
       tokenEndpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}/token`,
       clientId: () => 'farlog',
@@ -35,7 +44,7 @@ describe('bearer tokens', () => {
       scope: 'kafka read',
       ...change
     }
-    return makeBearerTokenProvider(oauth, { fetch, nowMs: () => nowMs })
+    return makeBearerTokenProvider(oauth, { fetch, nowMs: () => nowMs, wallClockMs: () => 1_000 })
   }
 
   it('are asked for by client credentials', async () => {
@@ -58,6 +67,20 @@ describe('bearer tokens', () => {
     answer.body = JSON.stringify({ access_token: 'next', expires_in: 100 })
     assert.equal(await token(), 'next')
     assert.equal(secrets, 2)
+  })
+
+  it('say until when they are good', async () => {
+    assert.deepEqual((await makeProvider({})()).expiresAtMs, 101_000)
+  })
+
+  it('are refused without showing what stands in the query of the endpoint', async () => {
+    const { port } = server.address() as AddressInfo
+    answer.status = 400
+    await assert.rejects(provider({ tokenEndpoint: `http://127.0.0.1:${port}/token?key=hidden` })(), (error: Error) => {
+      assert.match(error.message, /no token from http:\/\/127\.0\.0\.1:\d+\/token: status 400/)
+      assert.doesNotMatch(error.message, /hidden/)
+      return true
+    })
   })
 
   it('are asked for once where many connections need one', async () => {

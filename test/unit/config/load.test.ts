@@ -31,7 +31,7 @@ describe('loadConfig', () => {
       backlogSharePercent: 25,
       verifyBytesPerSecond: 0,
       threads: 1,
-      http: { host: '0.0.0.0', port: 9464 },
+      http: { host: '0.0.0.0', port: 9464, token: undefined, tls: undefined },
       log: { level: 'info', format: 'json' }
     })
     const cluster = { securityProtocol: 'PLAINTEXT', tls: undefined, sasl: undefined }

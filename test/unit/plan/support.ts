@@ -28,6 +28,7 @@ export function flowFacts({ pairs = [pair()], ...rest }: Partial<FlowFacts> = {}
     absent: new Map(),
     missingAcls: undefined,
     ownTopics: [],
+    keepsOrders: true,
     groups: [],
     ...rest
   }

@@ -1,0 +1,41 @@
+import { createHash } from 'node:crypto'
+import type { ClusterConfig } from '../config/types.ts'
+
+/** What a client of librdkafka's has and its type declarations leave out. */
+interface LibrdkafkaClient {
+  setSaslCredentials(username: string, password: string): void
+}
+
+/**
+ * The secrets that a client of librdkafka's was made with. It holds them as values: where they have changed in their files, it
+ * has to be told a new password, and to be made anew for certificates, which it takes only once.
+ */
+export class KeptSecrets {
+  readonly #cluster: ClusterConfig
+  readonly #tlsDigest: string
+
+  /** To be made together with the client. */
+  constructor(cluster: ClusterConfig) {
+    this.#cluster = cluster
+    this.#tlsDigest = tlsDigest(cluster)
+  }
+
+  /**
+   * Passes a new user name and password on; librdkafka uses them at its next attempt.
+   * @returns whether the client is of no use any more, because the files for TLS have changed
+   * @throws SecretUnreadableError
+   */
+  renew(client: object): boolean {
+    const { sasl } = this.#cluster
+    if (sasl?.username !== undefined && sasl.password !== undefined) {
+      ;(client as LibrdkafkaClient).setSaslCredentials(sasl.username(), sasl.password())
+    }
+    return tlsDigest(this.#cluster) !== this.#tlsDigest
+  }
+}
+
+/** Kept instead of the private key itself. */
+function tlsDigest({ tls }: ClusterConfig): string {
+  const files = [tls?.ca?.(), tls?.cert?.(), tls?.key?.(), tls?.keyPassphrase?.()]
+  return createHash('sha256').update(JSON.stringify(files)).digest('hex')
+}

@@ -1,0 +1,31 @@
+/**
+ * The values of all secrets this process has come to know, so that none of them is ever written anywhere: a last line, behind
+ * the rule that nothing which may hold one is logged. A library's error, or a broker's, could have one in it.
+ */
+
+/** Anything shorter would take words out of sentences. */
+const LENGTH_MIN = 6
+/** Of files that are rotated for ever, the last. */
+const VALUES_MAX = 256
+
+const values = new Set<string>()
+
+/** Remembers a secret, and gives it back. */
+export function noteSecret(value: string): string {
+  if (value.length < LENGTH_MIN) return value
+  values.delete(value)
+  values.add(value)
+  if (values.size > VALUES_MAX) values.delete(values.values().next().value!)
+  return value
+}
+
+/** The text without the secrets, also as JSON writes them. */
+export function redactSecrets(text: string): string {
+  let redacted = text
+  for (const value of values) {
+    redacted = redacted.replaceAll(value, '******')
+    const escaped = JSON.stringify(value).slice(1, -1)
+    if (escaped !== value) redacted = redacted.replaceAll(escaped, '******')
+  }
+  return redacted
+}

@@ -1,0 +1,21 @@
+import assert from 'node:assert/strict'
+import { noteSecret, redactSecrets } from '../../../src/config/secret-values.ts'
+
+describe('secrets that are known', () => {
+  it('are taken out of any text, as they are and as JSON writes them', () => {
+    const secret = noteSecret('unit "quoted" \\ secret')
+    assert.equal(redactSecrets(`before ${secret} after ${secret}`), 'before ****** after ******')
+    assert.equal(redactSecrets(JSON.stringify({ secret })), '{"secret":"******"}')
+  })
+
+  it('are not so short that they would take words out of sentences', () => {
+    noteSecret('or')
+    assert.equal(redactSecrets('one or two'), 'one or two')
+  })
+
+  it('are the last ones, where they are rotated for ever', () => {
+    for (let i = 0; i < 300; i++) noteSecret(`unit rotated ${i}.`)
+    assert.equal(redactSecrets('unit rotated 299.'), '******')
+    assert.equal(redactSecrets('unit rotated 0.'), 'unit rotated 0.')
+  })
+})
