@@ -52,5 +52,10 @@ export const COMMANDS: readonly CommandEntry[] = [
     name: 'config',
     summary: 'Show the effective configuration and where it came from.',
     load: () => import('./config.ts')
+  },
+  {
+    name: 'completion',
+    summary: 'Print a script that completes commands and options in a shell.',
+    load: async () => ({ command: (await import('./completion.ts')).completionCommand(COMMANDS) })
   }
 ]

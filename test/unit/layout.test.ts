@@ -31,7 +31,7 @@ const BELOW = {
   source: ['cluster', 'config', 'observe', 'records'],
   destination: ['cluster', 'config', 'observe', 'records'],
   offsets: ['cluster', 'config', 'observe', 'records'],
-  verify: ['cluster', 'config', 'avro'],
+  verify: ['cluster', 'config', 'avro', 'terminal'],
   events: ['cluster', 'config', 'observe', 'avro'],
   flow: BELOW_FLOW,
   terminal: [],
