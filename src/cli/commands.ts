@@ -54,6 +54,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import('./config.ts')
   },
   {
+    name: 'doctor',
+    summary: 'Check everything that a worker will need, and say what to fix.',
+    load: () => import('./doctor.ts')
+  },
+  {
     name: 'completion',
     summary: 'Print a script that completes commands and options in a shell.',
     load: async () => ({ command: (await import('./completion.ts')).completionCommand(COMMANDS) })

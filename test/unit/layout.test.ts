@@ -37,9 +37,10 @@ const BELOW = {
   terminal: [],
   plan: ['flow', 'destination', 'offsets', 'rewrite', 'events', 'cluster', 'config', 'terminal'],
   status: ['flow', 'terminal', ...BELOW_FLOW],
+  doctor: ['status', 'plan', 'terminal', 'flow', ...BELOW_FLOW],
   import: ['status', 'terminal', 'flow', ...BELOW_FLOW],
   failover: ['status', 'terminal', 'flow', ...BELOW_FLOW],
-  cli: ['import', 'failover', 'status', 'plan', 'terminal', 'flow', ...BELOW_FLOW]
+  cli: ['doctor', 'import', 'failover', 'status', 'plan', 'terminal', 'flow', ...BELOW_FLOW]
 } as const satisfies Record<string, readonly string[]>
 
 /** Kafka clients: what they are like is nobody's business outside of `src/cluster`. */
