@@ -1,5 +1,5 @@
 import type { Config, FlowConfig } from '../config/types.ts'
-import { UsageError } from './command.ts'
+import { UsageError } from './usage-error.ts'
 
 /** The flows to this destination; all of them where none is named. @throws UsageError for an alias that is not configured */
 export function chooseFlows(config: Config, destination: string | undefined): readonly FlowConfig[] {

@@ -1,10 +1,11 @@
 /** Finds the command, runs it, and turns whatever it throws into a line and an exit code. */
 import { nearestName } from '../config/nearest.ts'
 import { VERSION } from '../config/version.ts'
-import { EXIT, UsageError } from './command.ts'
+import { EXIT } from './command.ts'
 import { COMMANDS, type CommandEntry } from './commands.ts'
 import { describeFailure } from './failure.ts'
 import { commandHelp, overview } from './help.ts'
+import { UsageError } from './usage-error.ts'
 
 /** Where the command line writes. */
 export interface Output {
@@ -14,7 +15,7 @@ export interface Output {
 
 /** Runs the command line and resolves to its exit code; never rejects. */
 export async function runCli(args: readonly string[], env: NodeJS.ProcessEnv, output: Output): Promise<number> {
-  const [name, ...rest] = args
+  const [name, ...rest] = args[0] === 'help' ? helpWanted(args.slice(1)) : args
   try {
     if (name === undefined || name === '--help' || name === '-h') {
       output.out(overview())
@@ -38,11 +39,16 @@ export async function runCli(args: readonly string[], env: NodeJS.ProcessEnv, ou
   }
 }
 
+/** `help X` is `X --help`, as many a command line has it. */
+function helpWanted([about]: readonly string[]): readonly string[] {
+  return about === undefined || about === 'help' ? ['--help'] : [about, '--help']
+}
+
 function findCommand(name: string): CommandEntry {
   const found = COMMANDS.find(entry => entry.name === name)
   if (found !== undefined) return found
   const kind = name.startsWith('-') ? 'option' : 'command'
-  const meant = nearestName(name, [...COMMANDS.map(entry => entry.name), '--help', '--version'])
+  const meant = nearestName(name, [...COMMANDS.map(entry => entry.name), 'help', '--help', '--version'])
   throw new UsageError(`unknown ${kind} '${name}'${meant === undefined ? '' : `; did you mean ${meant}?`}`)
 }
 

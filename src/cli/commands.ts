@@ -53,5 +53,15 @@ export const COMMANDS: readonly CommandEntry[] = [
     name: 'config',
     summary: 'Show the effective configuration and where it came from.',
     load: () => import('./config.ts')
+  },
+  {
+    name: 'doctor',
+    summary: 'Check everything that a worker will need, and say what to fix.',
+    load: () => import('./doctor.ts')
+  },
+  {
+    name: 'completion',
+    summary: 'Print a script that completes commands and options in a shell.',
+    load: async () => ({ command: (await import('./completion.ts')).completionCommand(COMMANDS) })
   }
 ]

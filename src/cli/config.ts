@@ -1,10 +1,10 @@
-import { parseArgs } from 'node:util'
 import { formatProblem } from '../config/config-error.ts'
 import { type ConfigDescription, configReference, describeConfig } from '../config/describe.ts'
-import { type Command, EXIT, UsageError } from './command.ts'
+import { defineCommand, EXIT } from './command.ts'
+import { UsageError } from './usage-error.ts'
 
 /** `farlog config`: shows what the environment comes to; connects to nothing. */
-export const command: Command = {
+export const command = defineCommand({
   name: 'config',
   summary: 'Show the effective configuration and where it came from.',
   help: `Secrets are shown as ******. Exits 78 with a line for each problem if the configuration is wrong.
@@ -18,8 +18,9 @@ Examples:
   farlog config --json | jq '.problems'           what is wrong, for a script
   farlog config --markdown > configuration.md     the reference`,
 
-  async run(args, env) {
-    const { values } = parseArgs({ args, options: { json: { type: 'boolean' }, markdown: { type: 'boolean' } } })
+  options: { json: { type: 'boolean' }, markdown: { type: 'boolean' } },
+
+  async run(values, env) {
     if (values.json && values.markdown) throw new UsageError('--json and --markdown exclude each other')
     if (values.markdown) {
       process.stdout.write(configReference())
@@ -30,7 +31,7 @@ Examples:
     for (const problem of description.problems) process.stderr.write(`${formatProblem(problem)}\n`)
     return description.problems.length === 0 ? EXIT.ok : EXIT.config
   }
-}
+})
 
 /** The doc goes on a line of its own: next to long values no terminal is wide enough. */
 function asTable({ variables }: ConfigDescription): string {

@@ -1,5 +1,4 @@
 import { hostname, userInfo } from 'node:os'
-import { parseArgs } from 'node:util'
 import { loadConfig } from '../config/load.ts'
 import type { Config, FlowConfig } from '../config/types.ts'
 import { LostRecordFile, type LostRecordSink, LostRecordTopic } from '../failover/export-lost.ts'
@@ -8,16 +7,17 @@ import { FAILBACK_STEPS, type LostDecision } from '../failover/failback-report.t
 import { failbackText } from '../failover/failback-text.ts'
 import { StepRefused } from '../failover/step-refused.ts'
 import { chooseFlow } from './choose-flows.ts'
-import { type Command, EXIT, UsageError } from './command.ts'
+import { defineCommand, EXIT } from './command.ts'
 import { interruptible } from './interruptible.ts'
+import { Steps } from './progress.ts'
 import { readDuration } from './read-duration.ts'
 import { readReverseGroup } from './reverse-group.ts'
-import { stepLine } from './step-line.ts'
+import { UsageError } from './usage-error.ts'
 
 const CLIENT_ID = 'farlog-failback'
 
 /** `farlog failback`: the old source is back. */
-export const command: Command = {
+export const command = defineCommand({
   name: 'failback',
   summary: 'Take in a source that came back: what only it has, and the way back.',
   help: `After 'farlog failover', once the old source is up again. It is given with the variables of the failover: the
@@ -54,47 +54,48 @@ Examples:
   farlog failback --lost skip --export lost.jsonl
   jq -r '.value | @base64d' lost.jsonl`,
 
-  async run(args, env) {
-    const { values } = parseArgs({
-      args,
-      options: {
-        'dry-run': { type: 'boolean' },
-        export: { type: 'string' },
-        'export-topic': { type: 'string' },
-        lost: { type: 'string', default: 'keep' },
-        reread: { type: 'boolean' },
-        timeout: { type: 'string', default: '2m' },
-        'reverse-group': { type: 'string' },
-        destination: { type: 'string' },
-        json: { type: 'boolean' }
-      }
-    })
+  options: {
+    'dry-run': { type: 'boolean' },
+    export: { type: 'string', completion: 'file' },
+    'export-topic': { type: 'string' },
+    lost: { type: 'string', default: 'keep', completion: ['keep', 'skip'] },
+    reread: { type: 'boolean' },
+    timeout: { type: 'string', default: '2m' },
+    'reverse-group': { type: 'string' },
+    destination: { type: 'string', completion: 'destination' },
+    json: { type: 'boolean' }
+  },
+
+  async run(values, env) {
     const lost = readDecision(values.lost)
     const timeoutMs = readDuration('--timeout', values.timeout, { minimum: '1s', maximum: '24h' })
-    const isDryRun = values['dry-run'] === true
+    const isDryRun = values['dry-run']
     const config = loadConfig(env)
     const flow = chooseFlow(config, values.destination)
     const reverseGroupId = readReverseGroup(values['reverse-group'], flow)
     await using exports = new AsyncDisposableStack()
     const sinks = openSinks(config, flow, values.export, isDryRun ? undefined : values['export-topic'])
     for (const sink of sinks) exports.use(sink)
+    using steps = new Steps(FAILBACK_STEPS, env)
     try {
       const report = await failBack({
         ...{ config, flow, reverseGroupId, lost, sinks, timeoutMs, isDryRun },
-        readsWhole: values.reread === true,
+        readsWhole: values.reread,
         orderedBy: `${userInfo().username}@${hostname()}`,
-        say: (step, what) => process.stderr.write(stepLine(FAILBACK_STEPS, step, what)),
+        say: steps.say,
         signal: interruptible()
       })
+      steps.end()
       process.stdout.write(values.json ? `${JSON.stringify(report, null, 2)}\n` : `\n${failbackText(report)}`)
       return EXIT.ok
     } catch (error) {
       if (!(error instanceof StepRefused)) throw error
+      steps.end()
       process.stderr.write(`farlog failback: ${error.message}\n`)
       return EXIT.failed
     }
   }
-}
+})
 
 function readDecision(text: string): LostDecision {
   if (text === 'keep' || text === 'skip') return text

@@ -1,17 +1,16 @@
 import { hostname, userInfo } from 'node:os'
-import { parseArgs } from 'node:util'
 import { loadConfig } from '../config/load.ts'
 import { PARTITION_LOSS } from '../events/partition-loss.ts'
 import { FAILOVER_STEPS, failOver, isComplete } from '../failover/failover.ts'
 import { failoverText } from '../failover/failover-text.ts'
 import { chooseFlow } from './choose-flows.ts'
-import { type Command, EXIT } from './command.ts'
+import { defineCommand, EXIT } from './command.ts'
 import { interruptible } from './interruptible.ts'
 import { readPatterns } from './patterns.ts'
-import { stepLine } from './step-line.ts'
+import { Steps } from './progress.ts'
 
 /** `farlog failover`: the destination takes over. */
-export const command: Command = {
+export const command = defineCommand({
   name: 'failover',
   summary: 'Stop a flow for good, tell the loss, and bring groups over.',
   help: `For the day the source is gone, or is to be left. It needs the destination only:
@@ -48,32 +47,32 @@ Examples:
   farlog failover --groups 'billing.*' --json | jq .loss.lostRecordsMax
   farlog start                                  and back: workers mirror again`,
 
-  async run(args, env) {
-    const { values } = parseArgs({
-      args,
-      options: {
-        'dry-run': { type: 'boolean' },
-        groups: { type: 'string' },
-        report: { type: 'string' },
-        destination: { type: 'string' },
-        json: { type: 'boolean' }
-      }
-    })
+  options: {
+    'dry-run': { type: 'boolean' },
+    groups: { type: 'string' },
+    report: { type: 'string', completion: 'file' },
+    destination: { type: 'string', completion: 'destination' },
+    json: { type: 'boolean' }
+  },
+
+  async run(values, env) {
     const groups = readPatterns(values.groups, '--groups')
     const config = loadConfig(env)
     const flow = chooseFlow(config, values.destination)
+    using steps = new Steps(FAILOVER_STEPS, env)
     const report = await failOver({
-      ...{ config, flow, groups, isDryRun: values['dry-run'] === true, signal: interruptible() },
+      ...{ config, flow, groups, isDryRun: values['dry-run'], signal: interruptible() },
       orderedBy: `${userInfo().username}@${hostname()}`,
       reason: `failover to ${flow.destination.alias}`,
-      say: (step, what) => process.stderr.write(stepLine(FAILOVER_STEPS, step, what)),
+      say: steps.say,
       report: async losses => {
         if (values.report !== undefined) await PARTITION_LOSS.writeFile(values.report, losses)
       }
     })
+    steps.end()
     process.stdout.write(values.json ? `${JSON.stringify(report, null, 2)}\n` : `\n${failoverText(report)}`)
     if (isComplete(report)) return EXIT.ok
     process.stderr.write('farlog failover: some groups could not be brought over: run it again\n')
     return EXIT.failed
   }
-}
+})

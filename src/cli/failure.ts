@@ -1,5 +1,6 @@
 import { ConfigError, formatProblem } from '../config/config-error.ts'
-import { EXIT, UsageError } from './command.ts'
+import { EXIT } from './command.ts'
+import { UsageError } from './usage-error.ts'
 
 /** How farlog ends when something was thrown: what goes to stderr, and the exit code. */
 export interface Failure {

@@ -13,7 +13,7 @@ Commands:
 ${rows.join('\n')}
 
 Options:
-  --help, -h  Show this, or after a command its options and examples.
+  --help, -h  Show this, or after a command its options and examples (also: farlog help COMMAND).
   --version   Show the version.
 
 Everything is configured by environment variables; \`farlog config --markdown\` lists them.
@@ -25,6 +25,7 @@ Example: mirror every topic of one cluster to another
 }
 
 /** What `farlog COMMAND --help` prints. */
-export function commandHelp({ name, summary, help }: Command): string {
-  return `${summary}\n\nUsage: farlog ${name} [OPTIONS]\n\n${help.trim()}\n`
+export function commandHelp({ name, summary, help, operand }: Command): string {
+  const usage = ['farlog', name, ...(operand === undefined ? [] : [operand.name]), '[OPTIONS]'].join(' ')
+  return `${summary}\n\nUsage: ${usage}\n\n${help.trim()}\n`
 }

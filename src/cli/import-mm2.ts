@@ -1,13 +1,13 @@
-import { parseArgs } from 'node:util'
 import { loadConfig } from '../config/load.ts'
 import { ImportRefused, importFlow } from '../import/import-flow.ts'
 import { importText } from '../import/import-text.ts'
 import { chooseFlow } from './choose-flows.ts'
-import { type Command, EXIT } from './command.ts'
+import { defineCommand, EXIT } from './command.ts'
 import { readPatterns } from './patterns.ts'
+import { Count, showProgress } from './progress.ts'
 
 /** `farlog import-mm2`: a worker that starts after it goes on where MirrorMaker 2 stopped. */
-export const command: Command = {
+export const command = defineCommand({
   name: 'import-mm2',
   summary: 'Take over from a stopped MirrorMaker 2, exactly where it stopped.',
   help: `Finds out how far MirrorMaker 2 has got in each partition, and commits that as farlog's progress: to the
@@ -50,38 +50,41 @@ Examples:
   farlog import-mm2 && farlog run     take over
   farlog import-mm2 --json | jq '.partitions[] | select(.result == "refused")'`,
 
-  async run(args, env) {
-    const { values } = parseArgs({
-      args,
-      options: {
-        'dry-run': { type: 'boolean' },
-        topics: { type: 'string' },
-        destination: { type: 'string' },
-        overwrite: { type: 'boolean' },
-        'from-positions': { type: 'boolean' },
-        'offsets-topic': { type: 'string' },
-        'assume-stopped': { type: 'boolean' },
-        json: { type: 'boolean' }
-      }
-    })
+  options: {
+    'dry-run': { type: 'boolean' },
+    topics: { type: 'string' },
+    destination: { type: 'string', completion: 'destination' },
+    overwrite: { type: 'boolean' },
+    'from-positions': { type: 'boolean' },
+    'offsets-topic': { type: 'string' },
+    'assume-stopped': { type: 'boolean' },
+    json: { type: 'boolean' }
+  },
+
+  async run(values, env) {
     const topics = readPatterns(values.topics)
     const config = loadConfig(env)
     const flow = chooseFlow(config, values.destination)
+    const looked = new Count('partitions compared')
+    using progress = showProgress(env, looked.state)
     try {
       const report = await importFlow(config, flow, {
         topics,
         offsetsTopic: values['offsets-topic'],
-        isDryRun: values['dry-run'] === true,
-        overwrites: values.overwrite === true,
-        takesPositions: values['from-positions'] === true,
-        assumesStopped: values['assume-stopped'] === true
+        isDryRun: values['dry-run'],
+        overwrites: values.overwrite,
+        takesPositions: values['from-positions'],
+        assumesStopped: values['assume-stopped'],
+        onLooked: looked.reached
       })
+      progress.end()
       process.stdout.write(values.json ? `${JSON.stringify(report, null, 2)}\n` : importText(report))
       return report.partitions.some(({ result }) => result === 'refused') ? EXIT.failed : EXIT.ok
     } catch (error) {
       if (!(error instanceof ImportRefused)) throw error
+      progress.end()
       process.stderr.write(`farlog import-mm2: ${error.message}\n`)
       return EXIT.failed
     }
   }
-}
+})

@@ -1,5 +1,5 @@
 import { patternProblem, splitPatterns } from '../config/name-filter.ts'
-import { UsageError } from './command.ts'
+import { UsageError } from './usage-error.ts'
 
 /** What an option says whose patterns narrow down what is configured. @throws UsageError for what is no pattern */
 export function readPatterns(text: string | undefined, option = '--topics'): string[] | undefined {

@@ -1,11 +1,10 @@
-import { parseArgs } from 'node:util'
 import { loadConfig } from '../config/load.ts'
 import { makePlan } from '../plan/make-plan.ts'
 import { planText } from '../plan/plan-text.ts'
-import { type Command, EXIT } from './command.ts'
+import { defineCommand, EXIT } from './command.ts'
 
 /** `farlog plan`: what a worker would do with this configuration, found out without doing any of it. */
-export const command: Command = {
+export const command = defineCommand({
   name: 'plan',
   summary: 'Show what would be mirrored, and what stands in its way.',
   help: `Asks both clusters and changes nothing at either: no topic is made, no group joined. Of each topic:
@@ -35,12 +34,13 @@ Examples:
   farlog plan --json | jq -r '.flows[].blockers[].message'  what has to be granted or changed first?
   farlog plan && farlog run`,
 
-  async run(args, env) {
-    const { values } = parseArgs({ args, options: { json: { type: 'boolean' } } })
+  options: { json: { type: 'boolean' } },
+
+  async run(values, env) {
     const plan = await makePlan(loadConfig(env))
     const { isTTY, columns } = process.stdout
     const text = planText(plan, isTTY ? columns : Number.POSITIVE_INFINITY)
     process.stdout.write(values.json ? `${JSON.stringify(plan, null, 2)}\n` : text)
     return plan.isBlocked ? EXIT.failed : EXIT.ok
   }
-}
+})

@@ -1,4 +1,4 @@
-import { UsageError } from './command.ts'
+import { UsageError } from './usage-error.ts'
 
 /** What follows an option, as a number from 0 on. @param wanted what else it may be, for a person */
 export function readNumber(option: string, text: string | undefined, wanted = 'a number'): number {

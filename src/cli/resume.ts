@@ -1,13 +1,13 @@
 import { hostname, userInfo } from 'node:os'
-import { parseArgs } from 'node:util'
 import { loadConfig } from '../config/load.ts'
 import { ResumeRefused, requestResume } from '../status/request-resume.ts'
 import { chooseFlow } from './choose-flows.ts'
-import { type Command, EXIT, UsageError } from './command.ts'
+import { defineCommand, EXIT } from './command.ts'
 import { readNumber } from './read-number.ts'
+import { UsageError } from './usage-error.ts'
 
 /** `farlog resume`: a person's decision about a partition that does not heal by itself. */
-export const command: Command = {
+export const command = defineCommand({
   name: 'resume',
   summary: 'Let a partition go on whose source lost records.',
   help: `A partition halts when its source deleted records before they were mirrored (gap), when its topic was
@@ -21,6 +21,8 @@ Options:
   --from WHERE         The next source offset to be mirrored: a number, earliest (what the source still has)
                        or latest (only what is written from now on).
   --destination ALIAS  Needed where there are several.
+  --json               One JSON object on stdout: {"source", "destination", "topic", "partition", "nextSourceOffset",
+                       "eventTopic", "eventOffset", "isObeyed"}. What is done meanwhile goes to stderr.
 
 What lies before that offset and is not mirrored stays unmirrored; what is at the destination stays there.
 
@@ -31,16 +33,15 @@ Examples:
   farlog resume --topic orders --partition 3 --from earliest         skip what is gone
   farlog resume --topic orders --partition 3 --from 182004`,
 
-  async run(args, env) {
-    const { values } = parseArgs({
-      args,
-      options: {
-        topic: { type: 'string' },
-        partition: { type: 'string' },
-        from: { type: 'string' },
-        destination: { type: 'string' }
-      }
-    })
+  options: {
+    topic: { type: 'string' },
+    partition: { type: 'string' },
+    from: { type: 'string', completion: ['earliest', 'latest'] },
+    destination: { type: 'string', completion: 'destination' },
+    json: { type: 'boolean' }
+  },
+
+  async run(values, env) {
     const { topic } = values
     if (topic === undefined) throw new UsageError('--topic is needed: the name of the source topic')
     const partition = readNumber('--partition', values.partition)
@@ -51,9 +52,15 @@ Examples:
     const config = loadConfig(env)
     const flow = chooseFlow(config, values.destination)
     const observer = `${userInfo().username}@${hostname()}`
-    const say = (line: string) => process.stdout.write(`${line}\n`)
+    const output = values.json ? process.stderr : process.stdout
+    const say = (line: string) => output.write(`${line}\n`)
     try {
-      await requestResume({ config, flow, topic, partition, from, observer, say })
+      const written = await requestResume({ config, flow, topic, partition, from, observer, say })
+      if (values.json) {
+        const { source, destination } = flow
+        const done = { source: source.alias, destination: destination.alias, topic, partition, ...written }
+        process.stdout.write(`${JSON.stringify(done, null, 2)}\n`)
+      }
       return EXIT.ok
     } catch (error) {
       if (!(error instanceof ResumeRefused)) throw error
@@ -61,4 +68,4 @@ Examples:
       return EXIT.failed
     }
   }
-}
+})

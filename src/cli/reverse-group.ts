@@ -1,6 +1,6 @@
 import { defaultGroupId } from '../config/load.ts'
 import type { FlowConfig } from '../config/types.ts'
-import { UsageError } from './command.ts'
+import { UsageError } from './usage-error.ts'
 
 /**
  * The group of the reverse flow's workers, as given; `undefined` for the default.

@@ -1,12 +1,11 @@
-import { parseArgs } from 'node:util'
 import { loadConfig } from '../config/load.ts'
 import { runWorker } from '../flow/worker.ts'
 import { ClusterLooker } from '../page/group-look.ts'
 import { WorkerPage } from '../page/worker-page.ts'
-import { type Command, EXIT } from './command.ts'
+import { defineCommand, EXIT } from './command.ts'
 import { describeFailure } from './failure.ts'
 
-export const command: Command = {
+export const command = defineCommand({
   name: 'run',
   summary: 'Mirror topics until stopped: the worker.',
   help: `Takes its whole configuration from environment variables: see 'farlog config'.
@@ -18,8 +17,9 @@ Example:
   FARLOG_EAST_BOOTSTRAP_SERVERS=east-1:9092 FARLOG_WEST_BOOTSTRAP_SERVERS=west-1:9092 \\
   farlog run`,
 
-  async run(args, env) {
-    parseArgs({ args, options: {}, strict: true })
+  options: {},
+
+  async run(_, env) {
     const config = loadConfig(env)
     const stop = new AbortController()
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stop.abort())
@@ -42,4 +42,4 @@ Example:
       process.exit(exitCode)
     }
   }
-}
+})

@@ -1,26 +1,25 @@
 import { hostname, userInfo } from 'node:os'
-import { parseArgs } from 'node:util'
 import { loadConfig } from '../config/load.ts'
 import type { Config, FlowConfig } from '../config/types.ts'
 import { switchOver } from '../failover/switchover.ts'
-import { SWITCHOVER_STEPS } from '../failover/switchover-report.ts'
+import { SWITCHOVER_STEPS, type SwitchoverStep } from '../failover/switchover-report.ts'
 import { switchoverText } from '../failover/switchover-text.ts'
 import type { FlowReport } from '../verify/flow-report.ts'
-import { Progress } from '../verify/progress.ts'
 import { verifyFlow } from '../verify/verify-flow.ts'
 import { chooseFlow } from './choose-flows.ts'
-import { type Command, EXIT } from './command.ts'
+import { defineCommand, EXIT } from './command.ts'
 import { interruptible } from './interruptible.ts'
 import { readPatterns } from './patterns.ts'
+import { Steps } from './progress.ts'
 import { readDuration } from './read-duration.ts'
 import { readReverseGroup } from './reverse-group.ts'
-import { stepLine } from './step-line.ts'
+import { VerifyProgress } from './verify-progress.ts'
 
 /** Only whether there are any counts here. */
 const DIFFERENCES_MAX = 20
 
 /** `farlog switchover`: the planned move. */
-export const command: Command = {
+export const command = defineCommand({
   name: 'switchover',
   summary: 'Move to the destination as planned, with nothing lost.',
   help: `Both sides are up. It needs FARLOG_REPLICATION_POLICY=identity, for under other names the way back would be
@@ -61,21 +60,19 @@ Examples:
   farlog switchover --timeout 30m
   farlog switchover --no-verify --json | jq .outcome`,
 
-  async run(args, env) {
-    const { values } = parseArgs({
-      args,
-      options: {
-        'dry-run': { type: 'boolean' },
-        'max-lag': { type: 'string', default: '10s' },
-        quiet: { type: 'string', default: '5s' },
-        timeout: { type: 'string', default: '5m' },
-        'no-verify': { type: 'boolean' },
-        groups: { type: 'string' },
-        'reverse-group': { type: 'string' },
-        destination: { type: 'string' },
-        json: { type: 'boolean' }
-      }
-    })
+  options: {
+    'dry-run': { type: 'boolean' },
+    'max-lag': { type: 'string', default: '10s' },
+    quiet: { type: 'string', default: '5s' },
+    timeout: { type: 'string', default: '5m' },
+    'no-verify': { type: 'boolean' },
+    groups: { type: 'string' },
+    'reverse-group': { type: 'string' },
+    destination: { type: 'string', completion: 'destination' },
+    json: { type: 'boolean' }
+  },
+
+  async run(values, env) {
     const waits = {
       maxLagSeconds: readDuration('--max-lag', values['max-lag'], { minimum: '0s', maximum: '24h' }) / 1000,
       quietMs: readDuration('--quiet', values.quiet, { minimum: '1s', maximum: '1h' }),
@@ -85,25 +82,33 @@ Examples:
     const config = loadConfig(env)
     const flow = chooseFlow(config, values.destination)
     const reverseGroupId = readReverseGroup(values['reverse-group'], flow)
+    using steps = new Steps(SWITCHOVER_STEPS, env)
     const report = await switchOver({
-      ...{ config, flow, reverseGroupId, groups, ...waits, isDryRun: values['dry-run'] === true },
-      verify: values['no-verify'] ? undefined : isWhole => verify(config, flow, isWhole),
+      ...{ config, flow, reverseGroupId, groups, ...waits, isDryRun: values['dry-run'] },
+      verify: values['no-verify'] ? undefined : isWhole => verify(config, flow, isWhole, steps),
       orderedBy: `${userInfo().username}@${hostname()}`,
-      say: (step, what) => process.stderr.write(stepLine(SWITCHOVER_STEPS, step, what)),
+      say: steps.say,
       signal: interruptible()
     })
+    steps.end()
     process.stdout.write(values.json ? `${JSON.stringify(report, null, 2)}\n` : `\n${switchoverText(report)}`)
     return report.outcome === 'switched over' || report.outcome === 'ready' ? EXIT.ok : EXIT.failed
   }
-}
+})
 
-async function verify(config: Config, flow: FlowConfig, isWhole: boolean): Promise<FlowReport> {
+async function verify(
+  config: Config,
+  flow: FlowConfig,
+  isWhole: boolean,
+  steps: Steps<SwitchoverStep>
+): Promise<FlowReport> {
   const limits = { differencesPerPartition: DIFFERENCES_MAX, differencesMax: DIFFERENCES_MAX }
   const memory = {
     memory: isWhole ? ('full' as const) : ('incremental' as const),
     verifiedBy: `${userInfo().username}@${hostname()}`
   }
-  using progress = new Progress(`${flow.source.alias} → ${flow.destination.alias}`, process.stderr)
+  const progress = new VerifyProgress(`${flow.source.alias} → ${flow.destination.alias}`)
+  using _ = steps.within(() => progress.state())
   // That nothing is missing at the end is seen to otherwise, and heartbeats never stop.
   return await verifyFlow(config, flow, { topics: undefined, isLagAllowed: true, ...limits, ...memory }, progress)
 }

@@ -1,14 +1,15 @@
-import { parseArgs } from 'node:util'
 import { loadConfig } from '../config/load.ts'
 import type { FlowConfig } from '../config/types.ts'
 import { FlowTranslator, type TranslatedOffset } from '../status/flow-translator.ts'
 import { type Column, tableLines } from '../terminal/table.ts'
 import { chooseFlow } from './choose-flows.ts'
-import { type Command, EXIT, UsageError } from './command.ts'
+import { defineCommand, EXIT } from './command.ts'
+import { Count, showProgress } from './progress.ts'
 import { readNumber } from './read-number.ts'
+import { UsageError } from './usage-error.ts'
 
 /** `farlog translate`: which destination offset a source offset is. */
-export const command: Command = {
+export const command = defineCommand({
   name: 'translate',
   summary: 'Tell the destination offset of a source offset.',
   help: `Where a reader who was at an offset of the source (the next record to be read) goes on at the destination.
@@ -37,20 +38,18 @@ Exits 0, and 1 where there is none (of a group: of at least one of its partition
 Examples:
   farlog translate --topic orders --partition 3 --offset 182004
   farlog translate --group billing                    where would it go on?
-  farlog translate --group billing --json | jq -r '.partitions[] | "(.destinationTopic):(.partition):(.destinationOffset)"'`,
+  farlog translate --group billing --json | jq -r '.partitions[] | "\\(.destinationTopic):\\(.partition):\\(.destinationOffset)"'`,
 
-  async run(args, env) {
-    const { values } = parseArgs({
-      args,
-      options: {
-        topic: { type: 'string' },
-        partition: { type: 'string' },
-        offset: { type: 'string' },
-        group: { type: 'string' },
-        destination: { type: 'string' },
-        json: { type: 'boolean' }
-      }
-    })
+  options: {
+    topic: { type: 'string' },
+    partition: { type: 'string' },
+    offset: { type: 'string' },
+    group: { type: 'string' },
+    destination: { type: 'string', completion: 'destination' },
+    json: { type: 'boolean' }
+  },
+
+  async run(values, env) {
     const { group } = values
     const position = group === undefined ? readPosition(values) : undefined
     if (group !== undefined && (values.topic ?? values.partition ?? values.offset) !== undefined) {
@@ -65,14 +64,17 @@ Examples:
     if (positions.length === 0) {
       process.stderr.write(`farlog translate: group ${group} has committed nothing at ${flow.source.alias}\n`)
     }
-    const rows = await translator.translateAll(positions, signal)
+    const translated = new Count('offsets translated')
+    using progress = showProgress(env, translated.state)
+    const rows = await translator.translateAll(positions, signal, translated.reached)
+    progress.end()
     for (const { message } of translator.problems) process.stderr.write(`farlog translate: ${message}\n`)
     if (values.json) process.stdout.write(`${JSON.stringify(asJson(flow, group, rows), null, 2)}\n`)
     else if (rows.length > 0) process.stdout.write(asTable(flow, rows))
     for (const { detail } of rows) if (detail !== null) process.stderr.write(`farlog translate: ${detail}\n`)
     return rows.length > 0 && rows.every(({ kind }) => kind !== 'none') ? EXIT.ok : EXIT.failed
   }
-}
+})
 
 interface Values {
   readonly topic?: string | undefined

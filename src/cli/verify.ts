@@ -1,5 +1,4 @@
 import { hostname, userInfo } from 'node:os'
-import { parseArgs } from 'node:util'
 import { ClusterError } from '../cluster/errors.ts'
 import { FormatError } from '../config/format.ts'
 import { loadConfig } from '../config/load.ts'
@@ -7,14 +6,16 @@ import type { Config, FlowConfig } from '../config/types.ts'
 import { verifyRate } from '../config/variables.ts'
 import { VerifyError } from '../verify/errors.ts'
 import type { FlowReport, Verdict } from '../verify/flow-report.ts'
-import { Progress } from '../verify/progress.ts'
 import { reportText } from '../verify/report-text.ts'
 import { verifyFlow } from '../verify/verify-flow.ts'
 import type { MemoryUse, VerifyOptions } from '../verify/verify-options.ts'
 import { chooseFlows } from './choose-flows.ts'
-import { type Command, UsageError } from './command.ts'
+import { defineCommand } from './command.ts'
 import { readPatterns } from './patterns.ts'
+import { showProgress } from './progress.ts'
+import { UsageError } from './usage-error.ts'
 import { verifyContinuously } from './verify-continuously.ts'
+import { VerifyProgress } from './verify-progress.ts'
 
 const EXIT_IDENTICAL = 0
 const EXIT_DIFFERENT = 1
@@ -25,7 +26,7 @@ const DIFFERENCES_MAX = 100
 const DIFFERENCES_PER_PARTITION = 20
 
 /** `farlog verify`: the second pair of eyes. */
-export const command: Command = {
+export const command = defineCommand({
   name: 'verify',
   summary: 'Compare source and destination record by record.',
   help: `Reads the committed records of every mirrored topic from both clusters and pairs them by the header
@@ -80,27 +81,25 @@ Examples:
   farlog verify --continuous --max-bytes-per-second 1MiB
   farlog verify --json | jq .verdict`,
 
-  async run(args, env) {
-    const { values } = parseArgs({
-      args,
-      options: {
-        topics: { type: 'string' },
-        destination: { type: 'string' },
-        'allow-lag': { type: 'boolean' },
-        full: { type: 'boolean' },
-        'no-remember': { type: 'boolean' },
-        continuous: { type: 'boolean' },
-        'max-bytes-per-second': { type: 'string' },
-        limit: { type: 'string' },
-        json: { type: 'boolean' }
-      }
-    })
+  options: {
+    topics: { type: 'string' },
+    destination: { type: 'string', completion: 'destination' },
+    'allow-lag': { type: 'boolean' },
+    full: { type: 'boolean' },
+    'no-remember': { type: 'boolean' },
+    continuous: { type: 'boolean' },
+    'max-bytes-per-second': { type: 'string' },
+    limit: { type: 'string' },
+    json: { type: 'boolean' }
+  },
+
+  async run(values, env) {
     const limit = readLimit(values.limit)
     const options: VerifyOptions = {
       topics: readPatterns(values.topics),
       differencesPerPartition: limit ?? DIFFERENCES_PER_PARTITION,
       differencesMax: limit ?? DIFFERENCES_MAX,
-      isLagAllowed: values['allow-lag'] === true,
+      isLagAllowed: values['allow-lag'],
       memory: readMemory(values),
       verifiedBy: `${userInfo().username}@${hostname()}`
     }
@@ -111,14 +110,14 @@ Examples:
       if (bytesPerSecond !== undefined) {
         const order = { config, flows, topics: options.topics, bytesPerSecond }
         const found = await verifyContinuously(
-          { ...order, isRemembering: options.memory !== 'none', isJson: values.json === true },
+          { ...order, isRemembering: options.memory !== 'none', isJson: values.json },
           stopSignal()
         )
         return found === 0 ? EXIT_IDENTICAL : EXIT_DIFFERENT
       }
       const reports: FlowReport[] = []
       for (const flow of flows) {
-        const report = await verifyWithProgress(config, flow, options)
+        const report = await verifyWithProgress(config, flow, options, env)
         reports.push(report)
         if (!values.json) process.stdout.write(reportText(report))
       }
@@ -131,14 +130,20 @@ Examples:
       return EXIT_NOT_COMPARED
     }
   }
-}
+})
 
-async function verifyWithProgress(config: Config, flow: FlowConfig, options: VerifyOptions): Promise<FlowReport> {
-  using progress = new Progress(`${flow.source.alias} → ${flow.destination.alias}`, process.stderr)
+async function verifyWithProgress(
+  config: Config,
+  flow: FlowConfig,
+  options: VerifyOptions,
+  env: NodeJS.ProcessEnv
+): Promise<FlowReport> {
+  const progress = new VerifyProgress(`${flow.source.alias} → ${flow.destination.alias}`)
+  using _ = showProgress(env, () => progress.state())
   return await verifyFlow(config, flow, options, progress)
 }
 
-function readMemory(values: { full?: boolean; 'no-remember'?: boolean; continuous?: boolean }): MemoryUse {
+function readMemory(values: { full: boolean; 'no-remember': boolean; continuous: boolean }): MemoryUse {
   if (values.full && values['no-remember']) {
     throw new UsageError('--full compares with what is remembered, so it cannot go with --no-remember')
   }
@@ -148,7 +153,7 @@ function readMemory(values: { full?: boolean; 'no-remember'?: boolean; continuou
 }
 
 /** Bytes per second; `undefined` where it is not to go on for ever. */
-function readRate(values: { continuous?: boolean; 'max-bytes-per-second'?: string }): number | undefined {
+function readRate(values: { continuous: boolean; 'max-bytes-per-second': string | undefined }): number | undefined {
   const given = values['max-bytes-per-second']
   if (!values.continuous) {
     if (given !== undefined) throw new UsageError('--max-bytes-per-second needs --continuous')

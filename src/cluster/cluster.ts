@@ -109,6 +109,11 @@ export class Cluster {
     return [...this.#brokers.keys()]
   }
 
+  /** Where the brokers that metadata tells of want to be found. */
+  get listeners(): { nodeId: number; host: string; port: number }[] {
+    return [...this.#brokers].map(([nodeId, broker]) => ({ nodeId, ...broker }))
+  }
+
   knowsBroker(nodeId: number): boolean {
     return this.#brokers.has(nodeId)
   }

@@ -35,15 +35,17 @@ export class SupportedVersions {
 
   /** Throws `UNSUPPORTED_VERSION` unless the broker speaks this version. */
   assertSupports(api: ApiVersion): void {
+    const complaint = this.complaintOf(api)
+    if (complaint !== undefined) throw new ClusterError('UNSUPPORTED_VERSION', complaint, false)
+  }
+
+  /** What is wrong with the broker where it does not speak this version. */
+  complaintOf(api: ApiVersion): string | undefined {
     const supported = this.#ranges.get(api.key)
-    if (supported !== undefined && supported.min <= api.version && api.version <= supported.max) return
+    if (supported !== undefined && supported.min <= api.version && api.version <= supported.max) return undefined
     const name = (protocolAPIsById as Record<number, string>)[api.key] ?? `API ${api.key}`
     const range = supported ? `${supported.min} to ${supported.max}` : 'not at all'
-    throw new ClusterError(
-      'UNSUPPORTED_VERSION',
-      `broker ${this.#address} speaks ${name} ${range}, but farlog needs version ${api.version}: Kafka 3.1 or newer`,
-      false
-    )
+    return `broker ${this.#address} speaks ${name} ${range}, but farlog needs version ${api.version}: Kafka 3.1 or newer`
   }
 }
 
@@ -52,6 +54,8 @@ export interface Opened {
   readonly connection: Connection
   readonly address: string
   readonly versions: SupportedVersions
+  /** The cluster's `metadata.version`, which tells what Kafka it runs as; `undefined` without KRaft. */
+  readonly metadataVersion: number | undefined
 }
 
 /**
@@ -82,8 +86,9 @@ export async function openConnection(
   })
   try {
     await connection.connect(host, port)
-    const { apiKeys } = await askVersions(connection)
-    return { connection, address, versions: new SupportedVersions(address, apiKeys) }
+    const { apiKeys, finalizedFeatures } = await askVersions(connection)
+    const metadataVersion = finalizedFeatures?.find(({ name }) => name === 'metadata.version')?.maxVersionLevel
+    return { connection, address, versions: new SupportedVersions(address, apiKeys), metadataVersion }
   } catch (error) {
     await closeQuietly(connection)
     throw connectionError(failure ?? error, `${cluster.alias} broker ${address}`, cluster)

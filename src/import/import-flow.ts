@@ -43,6 +43,8 @@ export interface ImportOptions {
   readonly takesPositions: boolean
   /** Pass over its group and its heartbeats. That nothing is written to the copies is looked at all the same. */
   readonly assumesStopped: boolean
+  /** Hears of how many partitions the place has been looked for. */
+  readonly onLooked?: (partitions: number, ofPartitions: number) => void
 }
 
 /** What becomes of one partition. */
@@ -98,15 +100,20 @@ export async function importFlow(config: Config, flow: FlowConfig, options: Impo
     )
   }
   const slots = Array.from({ length: PARTITIONS_AT_A_TIME }, (_, slot) => slot)
+  let looked = 0
   const partitions = await concurrently(pairs, PARTITIONS_AT_A_TIME, async pair => {
     const left = state.of(pair)
-    if (progress.has(pair) && !options.overwrites) return kept(pair, left, progress.of(pair))
+    if (progress.has(pair) && !options.overwrites) {
+      options.onLooked?.(++looked, pairs.length)
+      return kept(pair, left, progress.of(pair))
+    }
     const slot = slots.pop()!
     try {
       const place = await findPlace(pair, left, { source, destination, slot, signal })
       return decide(pair, left, place, options.takesPositions)
     } finally {
       slots.push(slot)
+      options.onLooked?.(++looked, pairs.length)
     }
   })
   await pause(WATCH_MS_MIN - (performance.now() - startedAtMs))

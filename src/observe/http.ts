@@ -1,6 +1,5 @@
 /** What the worker shows over HTTP: metrics, probes, its status for machines, and the page for a person. */
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Registry } from 'prom-client'

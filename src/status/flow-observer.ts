@@ -19,6 +19,7 @@ import { FlowOrders } from '../events/flow-orders.ts'
 import { eventStatus, type SourceEvent } from '../events/source-event.ts'
 import type { Progress } from '../flow/messages.ts'
 import { ClosingRate } from '../lag/closing-rate.ts'
+import { OffsetRates } from '../lag/offset-rates.ts'
 import type { EventStatus } from '../observe/status.ts'
 import { concurrently } from './concurrently.ts'
 import { readMetadata } from './first-answer.ts'
@@ -52,6 +53,9 @@ interface SeenEnd {
   readonly end: DestinationEnd | undefined
 }
 
+/** A partition at one look: what takes two is not known yet. */
+type UnratedRow = Omit<PartitionRow, 'etaSeconds' | 'sourceRecordsPerSecond' | 'mirroredRecordsPerSecond'>
+
 /** Observes one flow, once or again and again; keeps its connections in between. */
 export class FlowObserver implements AsyncDisposable {
   readonly #config: Config
@@ -61,6 +65,8 @@ export class FlowObserver implements AsyncDisposable {
   readonly #source: Cluster
   readonly #destination: Cluster
   readonly #closingRate = new ClosingRate()
+  readonly #sourceRates = new OffsetRates()
+  readonly #mirroredRates = new OffsetRates()
   #seenEnds = new Map<string, SeenEnd>()
   readonly #eventReader: EventReader
   readonly #orders: FlowOrders
@@ -98,7 +104,7 @@ export class FlowObserver implements AsyncDisposable {
         ? this.#pairs.fromDestination(this.#destination.topics())
         : []
     const events = isDestinationThere ? await this.#readEvents(signal) : null
-    const rows: PartitionRow[] = []
+    const rows: UnratedRow[] = []
     const seenEnds = new Map<string, SeenEnd>()
     for (let from = 0; from < pairs.length; from += PARTITIONS_TOGETHER) {
       signal.throwIfAborted()
@@ -117,7 +123,7 @@ export class FlowObserver implements AsyncDisposable {
         events,
         stopped: stopStatus(this.#orders.newest?.order)
       },
-      this.#withEtas(rows)
+      this.#withRates(rows)
     )
   }
 
@@ -125,11 +131,22 @@ export class FlowObserver implements AsyncDisposable {
     await Promise.all([this.#source.close(), this.#destination.close()])
   }
 
-  /** Fills in how long each will take to catch up, at the rate seen so far. */
-  #withEtas(rows: readonly PartitionRow[]): PartitionRow[] {
+  /** Fills in how fast each goes, and how long it will take to catch up at the rate seen so far. */
+  #withRates(rows: readonly UnratedRow[]): PartitionRow[] {
     const known = rows.flatMap(row => (row.lagRecords === null ? [] : [[partitionKey(row), row.lagRecords] as const]))
-    const etas = this.#closingRate.look(new Map(known), performance.now())
-    return rows.map(row => ({ ...row, etaSeconds: etas.get(partitionKey(row)) ?? null }))
+    const nowMs = performance.now()
+    const etas = this.#closingRate.look(new Map(known), nowMs)
+    const sourceRates = this.#sourceRates.look(offsetsOf(rows, 'sourceEndOffset'), nowMs)
+    const mirroredRates = this.#mirroredRates.look(offsetsOf(rows, 'nextSourceOffset'), nowMs)
+    return rows.map(row => {
+      const key = partitionKey(row)
+      return {
+        ...row,
+        etaSeconds: etas.get(key) ?? null,
+        sourceRecordsPerSecond: sourceRates.get(key) ?? null,
+        mirroredRecordsPerSecond: mirroredRates.get(key) ?? null
+      }
+    })
   }
 
   async #readGroup(problems: Problem[], signal: AbortSignal): Promise<GroupState | undefined> {
@@ -169,7 +186,7 @@ export class FlowObserver implements AsyncDisposable {
     look: Look,
     pairs: readonly PartitionPair[],
     seenEnds: Map<string, SeenEnd>
-  ): Promise<PartitionRow[]> {
+  ): Promise<UnratedRow[]> {
     const sources = await look.listSource(pairs)
     const destinations = await look.listDestination(pairs)
     const rows = await concurrently(pairs, READS_AT_A_TIME, async (pair, index) => {
@@ -241,11 +258,10 @@ export class FlowObserver implements AsyncDisposable {
     return { value: end }
   }
 
-  async #row(look: Look, facts: PartitionFacts): Promise<PartitionRow> {
+  async #row(look: Look, facts: PartitionFacts): Promise<UnratedRow> {
     const { topic, partition, destinationTopic } = facts
     const judgement = judge(facts, this.#config.start)
-    const { etaSeconds, ...aged } = await this.#withAge(look, facts, judgement)
-    return { topic, partition, destinationTopic, ...aged, etaSeconds }
+    return { topic, partition, destinationTopic, ...(await this.#withAge(look, facts, judgement)) }
   }
 
   /** Adds how old the oldest record is that is not mirrored yet. */
@@ -253,10 +269,10 @@ export class FlowObserver implements AsyncDisposable {
     look: Look,
     facts: PartitionFacts,
     judgement: Judgement
-  ): Promise<Judgement & Pick<PartitionRow, 'lagSeconds' | 'etaSeconds'>> {
+  ): Promise<Judgement & Pick<PartitionRow, 'lagSeconds'>> {
     const { lagRecords, sourceEndOffset, nextSourceOffset } = judgement
-    if (lagRecords === 0) return { ...judgement, lagSeconds: 0, etaSeconds: null }
-    const unknown = { ...judgement, lagSeconds: null, etaSeconds: null }
+    if (lagRecords === 0) return { ...judgement, lagSeconds: 0 }
+    const unknown = { ...judgement, lagSeconds: null }
     if (lagRecords === null || sourceEndOffset === null || facts.source === undefined) return unknown
     const { topicId, logStartOffset } = facts.source
     const range = {
@@ -276,8 +292,7 @@ export class FlowObserver implements AsyncDisposable {
       state: 'mirrored',
       nextSourceOffset: sourceEndOffset,
       lagRecords: 0,
-      lagSeconds: 0,
-      etaSeconds: null
+      lagSeconds: 0
     }
   }
 }
@@ -285,6 +300,13 @@ export class FlowObserver implements AsyncDisposable {
 interface Sides {
   readonly source: Asked<SourceFacts>
   readonly destination: Asked<DestinationFacts>
+}
+
+function offsetsOf(
+  rows: readonly UnratedRow[],
+  which: 'sourceEndOffset' | 'nextSourceOffset'
+): ReadonlyMap<string, number> {
+  return new Map(rows.flatMap(row => (row[which] === null ? [] : [[partitionKey(row), row[which]] as const])))
 }
 
 /** Idle partitions, most of them, need no reading: their progress was committed long ago. */

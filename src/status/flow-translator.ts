@@ -90,9 +90,21 @@ export class FlowTranslator implements AsyncDisposable {
       .toSorted((a, b) => (a.topic === b.topic ? a.partition - b.partition : a.topic < b.topic ? -1 : 1))
   }
 
-  /** Translates these, in their order. What can't be translated is `none` and says why. */
-  translateAll(positions: readonly SourcePosition[], signal: AbortSignal): Promise<TranslatedOffset[]> {
-    return concurrently(positions, TRANSLATIONS_AT_A_TIME, position => this.translate(position, signal))
+  /**
+   * Translates these, in their order. What can't be translated is `none` and says why.
+   * @param onTranslated hears how many there are so far
+   */
+  translateAll(
+    positions: readonly SourcePosition[],
+    signal: AbortSignal,
+    onTranslated: (offsets: number, ofOffsets: number) => void = () => {}
+  ): Promise<TranslatedOffset[]> {
+    let translated = 0
+    return concurrently(positions, TRANSLATIONS_AT_A_TIME, async position => {
+      const place = await this.translate(position, signal)
+      onTranslated(++translated, positions.length)
+      return place
+    })
   }
 
   async translate(position: SourcePosition, signal: AbortSignal): Promise<TranslatedOffset> {

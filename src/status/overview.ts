@@ -40,6 +40,10 @@ export interface PartitionRow {
   readonly lagSeconds: number | null
   /** Until it has caught up, at the rate seen so far. */
   readonly etaSeconds: number | null
+  /** By how many offsets the source's end has moved in a second, between this look and the one before. */
+  readonly sourceRecordsPerSecond: number | null
+  /** The same of what is mirrored. */
+  readonly mirroredRecordsPerSecond: number | null
 }
 
 /** What kept a cluster from being asked. */
@@ -59,6 +63,9 @@ export interface Totals {
   readonly lagSeconds: number
   /** Of the partition that takes longest; `null` where one that is behind has none. */
   readonly etaSeconds: number | null
+  /** Of all partitions that were seen before; `null` at the first look. */
+  readonly sourceRecordsPerSecond: number | null
+  readonly mirroredRecordsPerSecond: number | null
   /** Those whose lag in records is not known. */
   readonly unknownPartitions: number
 }
@@ -127,7 +134,20 @@ function sum(rows: readonly PartitionRow[]): Totals {
       etaSeconds = etaSeconds === null || row.etaSeconds === null ? null : Math.max(etaSeconds, row.etaSeconds)
     }
   }
-  return { partitions: rows.length, states, lagRecords, lagSeconds, etaSeconds, unknownPartitions }
+  return {
+    partitions: rows.length,
+    states,
+    lagRecords,
+    lagSeconds,
+    etaSeconds,
+    sourceRecordsPerSecond: sumOfKnown(rows.map(row => row.sourceRecordsPerSecond)),
+    mirroredRecordsPerSecond: sumOfKnown(rows.map(row => row.mirroredRecordsPerSecond)),
+    unknownPartitions
+  }
+}
+
+function sumOfKnown(rates: readonly (number | null)[]): number | null {
+  return rates.reduce((sum, rate) => (rate === null ? sum : (sum ?? 0) + rate), null)
 }
 
 const NEED = new Map(MIRROR_STATES.map((state, index) => [state, index]))

@@ -31,6 +31,16 @@ export interface ResumeOrder {
   say(line: string): void
 }
 
+/** What has become of a request. */
+export interface WrittenResume {
+  /** The partition is to go on from there. */
+  readonly nextSourceOffset: number
+  readonly eventTopic: string
+  readonly eventOffset: number
+  /** Whether a worker has obeyed while it was waited for; the next one that owns the partition will, otherwise. */
+  readonly isObeyed: boolean
+}
+
 const CLIENT_ID = 'farlog-resume'
 /** The states in which a partition waits for somebody. */
 const IN_TROUBLE: ReadonlySet<string> = new Set<PartitionRow['state']>(['gap', 'recreated', 'diverged'])
@@ -42,7 +52,7 @@ const LOOK_MAX_MS = 2_000
  * Writes a request to go on, if the partition is in trouble, and waits a while for a worker to obey it.
  * @throws ResumeRefused; ClusterError where a cluster does not answer
  */
-export async function requestResume(order: ResumeOrder): Promise<void> {
+export async function requestResume(order: ResumeOrder): Promise<WrittenResume> {
   const { flow, topic, partition, observer, say } = order
   const signal = new AbortController().signal
   const row = await findRow(order, signal)
@@ -69,8 +79,9 @@ export async function requestResume(order: ResumeOrder): Promise<void> {
     say(`${topic}-${partition} is to go on from source offset ${firstOffset}: written to ${log} at offset ${offset}`)
     await destination.refresh([log])
     const id = requestId(destination.topic(log)?.topicId ?? '', offset)
-    const hasObeyed = await waitUntilObeyed(order, source, id, signal)
-    say(hasObeyed ? 'A worker has obeyed.' : 'No worker has obeyed yet: the next one that owns the partition will.')
+    const isObeyed = await waitUntilObeyed(order, source, id, signal)
+    say(isObeyed ? 'A worker has obeyed.' : 'No worker has obeyed yet: the next one that owns the partition will.')
+    return { nextSourceOffset: firstOffset, eventTopic: log, eventOffset: offset, isObeyed }
   } finally {
     await Promise.all([writer.close(), admin.close()])
   }

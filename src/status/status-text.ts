@@ -38,17 +38,39 @@ const DETAILS_MAX = 5
 
 const EVENTS_MAX = 5
 
-const COLUMNS: readonly Column[] = [
-  { title: 'TOPIC', align: 'left', canShrink: true },
-  { title: 'PARTITION', align: 'right' },
-  { title: 'DESTINATION', align: 'left', canShrink: true },
-  { title: 'SOURCE END', align: 'right' },
-  { title: 'MIRRORED TO', align: 'right' },
-  { title: 'LAG', align: 'right' },
-  { title: 'LAG TIME', align: 'right' },
-  { title: 'ETA', align: 'right' },
-  { title: 'STATE', align: 'left' }
+/** A column and what stands in it. */
+interface Field {
+  readonly column: Column
+  cell(row: PartitionRow, style: Style): Cell
+  /** The first to go where the window is too narrow; what has none stays. */
+  readonly goes?: number
+}
+
+const FIELDS: readonly Field[] = [
+  { column: { title: 'TOPIC', align: 'left', canShrink: true }, cell: ({ topic }) => ({ text: topic }) },
+  { column: { title: 'PARTITION', align: 'right' }, cell: ({ partition }) => ({ text: String(partition) }) },
+  {
+    column: { title: 'DESTINATION', align: 'left', canShrink: true },
+    cell: ({ destinationTopic }) => ({ text: destinationTopic }),
+    goes: 1
+  },
+  numberField('SOURCE END', ({ sourceEndOffset }) => known(inThousands)(sourceEndOffset), 3),
+  numberField('MIRRORED TO', ({ nextSourceOffset }) => known(inThousands)(nextSourceOffset), 2),
+  numberField('LAG', ({ lagRecords }) => known(inThousands)(lagRecords)),
+  numberField('LAG TIME', ({ lagSeconds }) => known(duration)(lagSeconds)),
+  numberField('ETA', ({ lagRecords, etaSeconds }) => known(duration)(lagRecords === 0 ? null : etaSeconds), 5),
+  {
+    column: { title: 'STATE', align: 'left' },
+    cell: ({ state }, style) => ({ text: state, style: text => style(STYLES[state], text) })
+  }
 ]
+/** Beside these where the flow is watched: a single look knows no rates. */
+const RATE = numberField('RECORDS/S', row => known(wholeThousands)(row.mirroredRecordsPerSecond), 4)
+
+function numberField(title: string, textOf: (row: PartitionRow) => string, goes?: number): Field {
+  const cell = (row: PartitionRow): Cell => ({ text: textOf(row) })
+  return { column: { title, align: 'right' }, cell, ...(goes === undefined ? {} : { goes }) }
+}
 
 const STYLES: Record<MirrorState, Parameters<typeof styleText>[0]> = {
   diverged: 'red',
@@ -80,12 +102,34 @@ function partitionLines(rows: readonly PartitionRow[], { isColoured, widthMax, l
   const style = styler(isColoured)
   const fits = rows.length + 1 <= linesMax
   const shown = fits ? rows : rows.slice(0, Math.max(linesMax - 2, ROWS_MIN))
-  const table = tableLines(
-    COLUMNS,
-    shown.map(row => cells(row, style)),
+  const isRated = rows.some(({ mirroredRecordsPerSecond }) => mirroredRecordsPerSecond !== null)
+  const table = fittingTable(isRated ? FIELDS.toSpliced(-1, 0, RATE) : FIELDS, shown, style, widthMax)
+  return [...table, ...hiddenNote(rows.slice(shown.length))]
+}
+
+/** Columns that say less go where there is no room for all: the state, at the right, must not be cut off. */
+function fittingTable(
+  fields: readonly Field[],
+  rows: readonly PartitionRow[],
+  style: Style,
+  widthMax: number
+): string[] {
+  const columns = fields.map(({ column }) => column)
+  const layOut = (styled: Style) =>
+    tableLines(
+      columns,
+      rows.map(row => fields.map(({ cell }) => cell(row, styled))),
+      widthMax
+    )
+  const isTooWide = layOut((_, text) => text).some(({ length }) => length > widthMax)
+  const [first] = fields.filter(({ goes }) => goes !== undefined).toSorted((a, b) => a.goes! - b.goes!)
+  if (!isTooWide || first === undefined) return layOut(style)
+  return fittingTable(
+    fields.filter(field => field !== first),
+    rows,
+    style,
     widthMax
   )
-  return [...table, ...hiddenNote(rows.slice(shown.length))]
 }
 
 type Style = (format: Parameters<typeof styleText>[0], text: string) => string
@@ -116,7 +160,12 @@ function totalsText({ totals, problems }: FlowOverview): string {
   const states = MIRROR_STATES.filter(state => totals.states[state] > 0).map(
     state => `${inThousands(totals.states[state])} ${state}`
   )
-  return `${counted(totals.partitions, 'partition')}: ${states.join(', ')}${lagText(totals)}`
+  return `${counted(totals.partitions, 'partition')}: ${states.join(', ')}${lagText(totals)}${rateText(totals)}`
+}
+
+function rateText({ sourceRecordsPerSecond, mirroredRecordsPerSecond }: Totals): string {
+  if (sourceRecordsPerSecond === null || mirroredRecordsPerSecond === null) return ''
+  return `; ${wholeThousands(mirroredRecordsPerSecond)} records/s mirrored, ${wholeThousands(sourceRecordsPerSecond)} come in`
 }
 
 function lagText(totals: Totals): string {
@@ -126,13 +175,8 @@ function lagText(totals: Totals): string {
   return `; lag ${boundOf(totals)}${amount(lagRecords, lagSeconds)}${eta}`
 }
 
-function cells(row: PartitionRow, style: Style): Cell[] {
-  const numbers = [row.sourceEndOffset, row.nextSourceOffset, row.lagRecords].map(known(inThousands))
-  const times = [row.lagSeconds, row.lagRecords === 0 ? null : row.etaSeconds].map(known(duration))
-  return [
-    ...[row.topic, String(row.partition), row.destinationTopic, ...numbers, ...times].map(text => ({ text })),
-    { text: row.state, style: text => style(STYLES[row.state], text) }
-  ]
+function wholeThousands(number: number): string {
+  return inThousands(Math.round(number))
 }
 
 function known(format: (value: number) => string): (value: number | null) => string {

@@ -1,9 +1,10 @@
 /** What a person reads at the end. */
+
+import { inThousands } from '../terminal/amounts.ts'
 import type { Difference } from './differences.ts'
 import type { FlowReport, LocatedDifference } from './flow-report.ts'
 import type { OffsetRun } from './offset-runs.ts'
 import type { PartitionCounts } from './partition-comparison.ts'
-import { inThousands } from './progress.ts'
 
 /** The table, the notes, the first differences and the verdict of one flow. */
 export function reportText(report: FlowReport): string {

@@ -9,6 +9,7 @@ import { PROJECT_DIR } from '../support/java.ts'
 import { type KafkaCluster, startKafka } from '../support/kafka-cluster.ts'
 import { spawnOwned } from '../support/owned-process.ts'
 import { produce } from '../support/produce.ts'
+import { startOnTerminal } from '../support/pseudo-terminal.ts'
 import { createTopics } from '../support/topics.ts'
 import { until } from '../support/wait.ts'
 
@@ -121,7 +122,45 @@ describe('farlog status', function () {
     assert.deepEqual(states(second!.flows[0]!), states(first!.flows[0]!))
     const [lagSeconds, lagSecondsLater] = overviews.map(({ flows }) => flows[0]!.totals.lagSeconds)
     const agedSeconds = lagSecondsLater! - lagSeconds!
+    const rates = overviews.map(({ flows }) => flows[0]!.totals.mirroredRecordsPerSecond)
+    assert.deepEqual(rates, [null, 0], 'known from the second look on')
     assert.ok(agedSeconds > 1 && agedSeconds < 5, `${agedSeconds} s older in the next observation`)
+  })
+
+  it('draws on a terminal, fits its window, and leaves it as it was when q is pressed', async () => {
+    // So long that only the window's change can be why it is drawn again.
+    const command = [join(PROJECT_DIR, 'bin/farlog'), 'status', '--watch', '--interval', '1h']
+    const terminalEnv = { PATH: process.env.PATH, TERM: 'xterm', ...env }
+    await using terminal = await startOnTerminal(command, terminalEnv, { rows: 24, columns: 60 })
+    await until(() => terminal.written.includes('if east were lost now'), { describe: 'the first drawing' })
+    const first = terminal.written
+    assert.ok(first.includes('\x1b[?1049h\x1b[?25l'), 'the second screen, without a cursor')
+    assert.ok(first.includes('\x1b[33mbehind\x1b[39m'), 'in colours')
+    assert.ok(!first.includes('DESTINATION'), 'what says less has made room')
+
+    terminal.resize({ rows: 9, columns: 160 })
+    await until(() => terminal.written.length > first.length && terminal.written.endsWith('\x1b[J'), {
+      describe: 'it to be drawn again'
+    })
+    const second = terminal.written.slice(first.length)
+    assert.match(second, /… and 1 partition more, all behind/)
+
+    terminal.type('q')
+    assert.deepEqual(await terminal.exit, { code: 0, signal: null })
+    const farewell = terminal.written.slice(first.length + second.length)
+    assert.ok(farewell.includes('\x1b[?25h\x1b[?1049l'), 'the cursor, and what was there before')
+  })
+
+  it('uses no colours and no control sequences where they are not wanted', async () => {
+    const command = [join(PROJECT_DIR, 'bin/farlog'), 'status']
+    for (const unwanted of [{ TERM: 'xterm', NO_COLOR: '1' }, { TERM: 'dumb' }]) {
+      await using terminal = await startOnTerminal(command, { PATH: process.env.PATH, ...env, ...unwanted }, WINDOW)
+      assert.deepEqual(await terminal.exit, { code: 0, signal: null })
+      assert.match(terminal.written, /2 partitions: 2 behind/)
+      const sequences = terminal.written.split('\x1b').slice(1)
+      assert.ok(!sequences.some(sequence => /^\[[\d;]*m/.test(sequence)), JSON.stringify(terminal.written))
+      if (unwanted.TERM === 'dumb') assert.deepEqual(sequences, [])
+    }
   })
 
   it('shows what vanished at the source before it was mirrored', async () => {
@@ -147,6 +186,8 @@ describe('farlog status', function () {
     return { code, flow: (JSON.parse(stdout) as Overview).flows[0]! }
   }
 })
+
+const WINDOW = { rows: 24, columns: 120 }
 
 /** In the topic's order, which is not the order of need that they are shown in. */
 function states({ partitions }: FlowOverview): string[] {

@@ -31,16 +31,17 @@ const BELOW = {
   source: ['cluster', 'config', 'observe', 'records'],
   destination: ['cluster', 'config', 'observe', 'records'],
   offsets: ['cluster', 'config', 'observe', 'records'],
-  verify: ['cluster', 'config', 'avro'],
+  verify: ['cluster', 'config', 'avro', 'terminal'],
   events: ['cluster', 'config', 'observe', 'avro'],
   flow: BELOW_FLOW,
   terminal: [],
   plan: ['flow', 'destination', 'offsets', 'rewrite', 'events', 'verify', 'cluster', 'config', 'terminal'],
   status: ['flow', 'terminal', ...BELOW_FLOW],
   page: ['status', 'flow', 'terminal', ...BELOW_FLOW],
+  doctor: ['status', 'plan', 'terminal', 'flow', ...BELOW_FLOW],
   import: ['status', 'terminal', 'flow', ...BELOW_FLOW],
   failover: ['status', 'terminal', 'flow', ...BELOW_FLOW],
-  cli: ['page', 'import', 'failover', 'status', 'plan', 'terminal', 'flow', ...BELOW_FLOW]
+  cli: ['page', 'doctor', 'import', 'failover', 'status', 'plan', 'terminal', 'flow', ...BELOW_FLOW]
 } as const satisfies Record<string, readonly string[]>
 
 /** Kafka clients: what they are like is nobody's business outside of `src/cluster`. */

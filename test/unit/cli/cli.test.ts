@@ -3,7 +3,9 @@ import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { runCli } from '../../../src/cli/cli.ts'
 import { COMMANDS } from '../../../src/cli/commands.ts'
+import { parseOptions } from '../../../src/cli/parse-options.ts'
 import { environment } from '../config/environment.ts'
 
 const MAIN = fileURLToPath(new URL('../../../src/main.ts', import.meta.url))
@@ -55,8 +57,73 @@ describe('farlog', () => {
     assert.deepEqual(await farlog(['config', '--yaml']), {
       code: 2,
       stdout: '',
-      stderr: "farlog config: Unknown option '--yaml' (see farlog config --help)\n"
+      stderr: "farlog config: unknown option '--yaml' (see farlog config --help)\n"
     })
+  })
+
+  it('suggests the option that was meant', async () => {
+    const mistyped: readonly [args: string, complaint: string][] = [
+      [
+        'verify --alow-lag',
+        "farlog verify: unknown option '--alow-lag'; did you mean --allow-lag? (see farlog verify --help)"
+      ],
+      ['status --watsh', "farlog status: unknown option '--watsh'; did you mean --watch? (see farlog status --help)"],
+      [
+        'failover --dryrun --json',
+        "farlog failover: unknown option '--dryrun'; did you mean --dry-run? (see farlog failover --help)"
+      ],
+      ['config -j', "farlog config: unknown option '-j' (see farlog config --help)"],
+      [
+        'completion bsh',
+        "farlog completion: unknown 'bsh'; did you mean bash? SHELL is one of bash, zsh, fish (see farlog completion --help)"
+      ],
+      ['completion', 'farlog completion: SHELL is one of bash, zsh, fish (see farlog completion --help)']
+    ]
+    for (const [args, complaint] of mistyped) {
+      const written = { out: '', err: '' }
+      const code = await runCli(
+        args.split(' '),
+        {},
+        {
+          out: text => (written.out += text),
+          err: text => (written.err += text)
+        }
+      )
+      assert.deepEqual({ code, ...written }, { code: 2, out: '', err: `${complaint}\n` })
+    }
+  })
+
+  it('helps with a command by `help` as by `--help`', async () => {
+    const [byWord, byOption, all, overview] = await Promise.all([
+      farlog(['help', 'config']),
+      farlog(['config', '--help']),
+      farlog(['help']),
+      farlog(['--help'])
+    ])
+    assert.equal(byWord.code, 0)
+    assert.deepEqual(byWord, byOption)
+    assert.deepEqual(all, overview)
+    assert.match((await farlog(['help', 'confg'])).stderr, /did you mean config\?/)
+  })
+
+  it('loads no Kafka client to show its commands', async () => {
+    const { stdout } = await farlog(['--help'], { NODE_DEBUG: '' })
+    assert.match(stdout, /Usage/)
+    const traced = await new Promise<string>(resolve =>
+      execFile(
+        process.execPath,
+        [
+          '--import',
+          `data:text/javascript,process.on('exit', () => process.stderr.write(process.report.getReport().sharedObjects.join('\\n')))`,
+          MAIN,
+          '--help'
+        ],
+        { env: {} },
+        (_, __, stderr) => resolve(stderr)
+      )
+    )
+    assert.match(traced, /libc/)
+    assert.doesNotMatch(traced, /librdkafka|confluent-kafka|\.node$/m)
   })
 
   it('goes quietly when nobody reads its output any more', async () => {
@@ -77,15 +144,47 @@ describe('farlog', () => {
 
 describe('commands', () => {
   for (const entry of COMMANDS) {
+    it(`${entry.name}: its help tells of every option, and of none that there is not`, async () => {
+      const { command } = await entry.load()
+      const known = Object.keys(command.options).map(option => `--${option}`)
+      const told = [...command.help.matchAll(/^ {2}(--[a-z-]+)/gm)].map(([, option]) => option!)
+      assert.deepEqual([...new Set(told)].toSorted(), known.toSorted())
+      for (const [option, { type }] of Object.entries(command.options)) {
+        const line = new RegExp(`^ {2}--${option}(.*)$`, 'm').exec(command.help)![1]!
+        assert.equal(/^ ([A-Z]+|keep|skip)( |$)/.test(line), type === 'string', `--${option}${line}: ${type}`)
+      }
+    })
+
+    it(`${entry.name}: each example can be parsed`, async () => {
+      const { command } = await entry.load()
+      const [, examples] = /^Examples?:\n([\s\S]+)$/m.exec(command.help)!
+      for (const line of examples!.replaceAll('\\\n', ' ').split('\n')) {
+        for (const part of line.split(/\| | && |<\(| >>? /)) {
+          const [, name, rest = ''] = /farlog ([a-z0-9-]+)((?: (?! )[^ ]+)*)/.exec(part) ?? []
+          if (name === undefined) continue
+          const found = COMMANDS.find(each => each.name === name)
+          assert.ok(found, `${name} in: ${line}`)
+          parseOptions((await found.load()).command, words(rest.replace(/\).*$/, '')))
+        }
+      }
+    })
+
     it(`${entry.name}: its file and the overview agree`, async function () {
       if (!existsSync(new URL(`../../../src/cli/${entry.name}.ts`, import.meta.url))) this.skip()
       const { command } = await entry.load()
       assert.equal(command.name, entry.name)
       assert.equal(command.summary, entry.summary)
-      assert.match(command.help, /Example/)
+      const [, examples] = /^Examples?:\n([\s\S]+)$/m.exec(command.help) ?? []
+      assert.ok(examples, 'its help ends in examples')
+      assert.match(examples, new RegExp(`^  .*\\bfarlog ${entry.name}\\b`, 'm'))
     })
   }
 })
+
+/** As a shell splits them, so far as examples need it. */
+function words(text: string): string[] {
+  return [...text.matchAll(/'([^']*)'|(\S+)/g)].map(([, quoted, plain]) => quoted ?? plain!)
+}
 
 describe('farlog verify', () => {
   const contradictions: readonly [options: string, problem: RegExp][] = [

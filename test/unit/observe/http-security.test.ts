@@ -9,7 +9,7 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import type { TLSSocket } from 'node:tls'
 import { Registry } from 'prom-client'
-import { type HttpOptions, type HttpServer, startHttp } from '../../../src/observe/http.ts'
+import { type HttpOptions, type HttpServer, type Page, startHttp } from '../../../src/observe/http.ts'
 import { isAllowedIn } from '../../../src/observe/http-access.ts'
 import { createHttpServer } from '../../../src/observe/http-tls.ts'
 import { createMetrics } from '../../../src/observe/metrics.ts'
@@ -17,6 +17,7 @@ import { until } from '../../support/wait.ts'
 import { workerStatus } from './worker-status.ts'
 
 const TOKEN = 'unit-test-token'
+const NO_PAGE: Page = { answer: () => undefined, close: async () => {} }
 const PATHS = ['/', '/metrics', '/api/status', '/livez', '/readyz', '/nowhere']
 
 describe('the HTTP port behind a token', () => {
@@ -28,7 +29,7 @@ describe('the HTTP port behind a token', () => {
 
   const start = (more: Partial<HttpOptions> = {}): Promise<HttpServer> =>
     startHttp({
-      ...{ host: '127.0.0.1', port: 0, status, live: () => ({ ok: true, reason: null }), registry },
+      ...{ host: '127.0.0.1', port: 0, status, live: () => ({ ok: true, reason: null }), registry, page: NO_PAGE },
       token: () => token(),
       ...more
     })

@@ -108,6 +108,40 @@ describe('statusText', () => {
     for (const line of text([row({ topic })], { widthMax: 120 }).split('\n')) assert.ok(line.length <= 120, line)
   })
 
+  it('leaves out columns that say less where there is no room, and the state never', () => {
+    const rows = [behind(1_234_567, 86_000, { sourceEndOffset: 12_345_678_901, mirroredRecordsPerSecond: 98_765 })]
+    const lines = text(rows, { widthMax: 79 }).split('\n')
+    assert.ok(lines.every(({ length }) => length <= 79) || lines.findLast(({ length }) => length > 79) === lines[1])
+    assert.equal(
+      lines.find(line => line.startsWith('TOPIC')),
+      'TOPIC   PARTITION      SOURCE END        LAG  LAG TIME  ETA  RECORDS/S  STATE'
+    )
+    assert.match(lines.find(line => line.startsWith('orders'))!, / {4}98,765 {2}behind$/)
+  })
+
+  it('shows the rates that a watched flow has, of each partition and of all', () => {
+    const rated = { sourceRecordsPerSecond: 2_000.4, mirroredRecordsPerSecond: 1_500 }
+    const shown = text([row(rated), row({ partition: 1, ...rated }), row({ partition: 2 })])
+    assert.match(shown, /; 3,000 records\/s mirrored, 4,001 come in$/m)
+    assert.match(shown, /ETA {2}RECORDS\/S {2}STATE\n/)
+    assert.doesNotMatch(text([row()]), /RECORDS\/S|come in/)
+  })
+
+  it('draws ten thousand partitions within the window, those that need somebody first, in no time', () => {
+    const rows = Array.from({ length: 10_000 }, (_, partition) =>
+      partition === 7_777 ? row({ partition, state: 'gap', detail: 'gone' }) : row({ partition })
+    )
+    const startedAtMs = performance.now()
+    const lines = text(rows, { linesMax: 40, widthMax: 120 }).trimEnd().split('\n')
+    assert.ok(performance.now() - startedAtMs < 1_000)
+    assert.ok(lines.length <= 40)
+    assert.match(lines[4]!, /7777 .* gap$/)
+    assert.ok(
+      lines.some(line => /^… and 9,9\d\d partitions more, all mirrored/.test(line)),
+      lines.join('\n')
+    )
+  })
+
   it('colours without changing a letter', () => {
     const rows = [row(), behind(3, 1), row({ state: 'gap', detail: 'source offsets 1 to 2 were deleted' })]
     const coloured = text(rows, { isColoured: true })

@@ -14,6 +14,8 @@ export function row(changed: Partial<PartitionRow> = {}): PartitionRow {
     lagRecords: 0,
     lagSeconds: 0,
     etaSeconds: null,
+    sourceRecordsPerSecond: null,
+    mirroredRecordsPerSecond: null,
     ...changed
   }
 }

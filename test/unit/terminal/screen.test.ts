@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { Screen } from '../../../src/status/screen.ts'
+import { Screen } from '../../../src/terminal/screen.ts'
 
 describe('Screen', () => {
   it('draws in place, within the terminal, and leaves it as it was with the last drawing below', () => {

@@ -1,9 +1,4 @@
-/** Where a screen is drawn: a terminal. */
-export interface Terminal {
-  readonly columns?: number | undefined
-  readonly rows?: number | undefined
-  write(text: string): unknown
-}
+import type { TextStream } from './stream.ts'
 
 /** Second screen, no cursor, and no wrapping: a line that is too long must not take the place of another. */
 const ENTER = '\x1b[?1049h\x1b[?25l\x1b[?7l'
@@ -17,10 +12,10 @@ const ERASE_BELOW = '\x1b[J'
  * the last drawing below it.
  */
 export class Screen implements Disposable {
-  readonly #terminal: Terminal
+  readonly #terminal: TextStream
   #last = ''
 
-  constructor(terminal: Terminal) {
+  constructor(terminal: TextStream) {
     this.#terminal = terminal
     terminal.write(ENTER)
   }
