@@ -3,6 +3,7 @@ import { copyFileSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { logged } from '../fault/support/bed.ts'
 import { caughtUp } from '../support/caught-up.ts'
+import { itAtLength } from '../support/long.ts'
 import { type FarlogProcess, type LogLine, runFarlog } from '../support/farlog-process.ts'
 import type { KafkaAdmin } from '../support/kafka-admin.ts'
 import { readRecords, sourceOffsets } from '../support/read-records.ts'
@@ -115,11 +116,8 @@ describe('a worker whose clusters want to know who it is', function () {
       assert.equal((await worker.exit).code, 0)
     })
 
-    const whenThereIsTime = (title: string, work: () => Promise<void>) => {
-      if (process.env.FARLOG_TEST_SLOW) it(title, work)
-    }
     // Two brokers are started again, and the group waits for a session to end.
-    whenThereIsTime(
+    itAtLength(
       'goes on without a restart when authorities and certificates of both sides are rotated',
       async () => {
         const topic = 'rotated-certificates'

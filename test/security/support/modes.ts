@@ -2,6 +2,7 @@
 import { copyFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { KafkaCluster } from '../../support/kafka-cluster.ts'
+import { isAtLength } from '../../support/long.ts'
 import { USER } from './secured-cluster.ts'
 import type { SecurityBed } from './security-bed.ts'
 
@@ -27,7 +28,7 @@ export interface Mode {
 
 const MECHANISMS = ['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512', 'OAUTHBEARER'] as const
 
-/** Each mechanism at both sides, encrypted at the one and not at the other; by `FARLOG_TEST_ALL_MODES` also the other way round. */
+/** Each mechanism at both sides, encrypted at the one and not at the other; at length also the other way round. */
 export const MODES: readonly Mode[] = [
   { title: 'TLS', east: tls, west: tls },
   { title: 'mutual TLS', east: mutualTls, west: mutualTls },
@@ -37,7 +38,7 @@ export const MODES: readonly Mode[] = [
       { title: `${mechanism}, over TLS to the source`, east: encrypted, west: plain },
       { title: `${mechanism}, over TLS to the destination`, east: plain, west: encrypted }
     ]
-    return process.env.FARLOG_TEST_ALL_MODES ? modes : [modes[index % 2]!]
+    return isAtLength() ? modes : [modes[index % 2]!]
   })
 ]
 
