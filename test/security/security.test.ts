@@ -3,9 +3,9 @@ import { copyFileSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { logged } from '../fault/support/bed.ts'
 import { caughtUp } from '../support/caught-up.ts'
-import { itAtLength } from '../support/long.ts'
 import { type FarlogProcess, type LogLine, runFarlog } from '../support/farlog-process.ts'
 import type { KafkaAdmin } from '../support/kafka-admin.ts'
+import { itAtLength } from '../support/long.ts'
 import { readRecords, sourceOffsets } from '../support/read-records.ts'
 import { until } from '../support/wait.ts'
 import { CertificateAuthority } from './support/certificates.ts'
@@ -117,39 +117,36 @@ describe('a worker whose clusters want to know who it is', function () {
     })
 
     // Two brokers are started again, and the group waits for a session to end.
-    itAtLength(
-      'goes on without a restart when authorities and certificates of both sides are rotated',
-      async () => {
-        const topic = 'rotated-certificates'
-        await bed.createTopic(topic)
-        const [east, west] = [mutualTls(bed, 'east'), mutualTls(bed, 'west')]
-        for (const side of [east, west]) side.putRight()
-        const worker = await bed.startWorker(topic, { ...east.env, ...west.env })
-        await caughtUp(worker, bed.eastAdmin, topic)
+    itAtLength('goes on without a restart when authorities and certificates of both sides are rotated', async () => {
+      const topic = 'rotated-certificates'
+      await bed.createTopic(topic)
+      const [east, west] = [mutualTls(bed, 'east'), mutualTls(bed, 'west')]
+      for (const side of [east, west]) side.putRight()
+      const worker = await bed.startWorker(topic, { ...east.env, ...west.env })
+      await caughtUp(worker, bed.eastAdmin, topic)
 
-        const next = await CertificateAuthority.create(bed.dir, 'next')
-        const client = await next.issue({ name: `mirror-${USER}`, passphrase: bed.secrets.passphrase })
-        await Promise.all(
-          (['east', 'west'] as const).map(async name => {
-            await rotateAuthority(name, bed.authority, next)
-            await bed[name].brokers[0]!.restart()
-          })
-        )
-        await bed.write(topic)
-        for (const alias of ['east', 'west']) {
-          await logged(worker, new RegExp(`${alias}: the certificate of the broker is signed by no authority`))
-        }
-        for (const side of [east, west]) copyFileSync(next.certFile, side.caFile)
-        for (const { refusal } of [east, west]) await logged(worker, new RegExp(`"warn".*${escaped(refusal)}`))
-        for (const side of [east, west]) {
-          copyFileSync(client.certFile, side.certFile)
-          copyFileSync(client.keyFile, side.keyFile)
-        }
-        await isMirrored(worker, topic)
-        worker.kill('SIGTERM')
-        assert.equal((await worker.exit).code, 0)
+      const next = await CertificateAuthority.create(bed.dir, 'next')
+      const client = await next.issue({ name: `mirror-${USER}`, passphrase: bed.secrets.passphrase })
+      await Promise.all(
+        (['east', 'west'] as const).map(async name => {
+          await rotateAuthority(name, bed.authority, next)
+          await bed[name].brokers[0]!.restart()
+        })
+      )
+      await bed.write(topic)
+      for (const alias of ['east', 'west']) {
+        await logged(worker, new RegExp(`${alias}: the certificate of the broker is signed by no authority`))
       }
-    )
+      for (const side of [east, west]) copyFileSync(next.certFile, side.caFile)
+      for (const { refusal } of [east, west]) await logged(worker, new RegExp(`"warn".*${escaped(refusal)}`))
+      for (const side of [east, west]) {
+        copyFileSync(client.certFile, side.certFile)
+        copyFileSync(client.keyFile, side.keyFile)
+      }
+      await isMirrored(worker, topic)
+      worker.kill('SIGTERM')
+      assert.equal((await worker.exit).code, 0)
+    })
 
     it('tells no secret, wherever it speaks', async () => {
       const [east, west] = [sasl('PLAIN', 'SASL')(bed, 'east'), sasl('PLAIN', 'SASL')(bed, 'west')]
