@@ -90,10 +90,11 @@ export class Prometheus implements AsyncDisposable {
     return result.map(({ metric, value }) => ({ metric, values: [Number(value[1])] }))
   }
 
-  /** What it was at each second since Prometheus was started. */
+  /** What it was at each second since Prometheus was started, up to this moment. */
   async sinceStart(expr: string): Promise<Series[]> {
-    const [start, end] = [this.#startedAtSeconds, Date.now() / 1000].map(seconds => seconds.toFixed(3))
-    const asked = { query: expr, start: start!, end: end!, step: '1s' }
+    const end = Date.now() / 1000
+    const start = end - Math.floor(end - this.#startedAtSeconds)
+    const asked = { query: expr, start: start.toFixed(3), end: end.toFixed(3), step: '1s' }
     const { result } = await this.#get<Matrix>('query_range', asked)
     return result.map(({ metric, values }) => ({ metric, values: values.map(([, value]) => Number(value)) }))
   }
