@@ -95,11 +95,12 @@ function certificateEnd(socket: Socket): number | undefined {
 
 /** TLS failures have codes of OpenSSL's, or of Node's own; what breaks without one most often speaks another protocol. */
 function layerOf({ tls }: ClusterConfig, error: ClusterError): ProbeLayer {
-  if (error.code === 'AUTHENTICATION') return 'authentication'
   for (let cause: unknown = error; cause instanceof Error; cause = cause.cause) {
     const code = 'code' in cause && typeof cause.code === 'string' ? cause.code : ''
     if (tls !== undefined && (/^(ERR_TLS_|ERR_SSL_|EPROTO$)/.test(code) || CERTIFICATE_CODES.has(code))) return 'tls'
   }
+  // What is refused for its certificate counts as not authenticated too.
+  if (error.code === 'AUTHENTICATION') return 'authentication'
   return 'kafka'
 }
 

@@ -15,7 +15,7 @@ type Shell = keyof typeof SHELLS
 /** What is typed, with the cursor at its end, and what has to be offered: among others, or nothing else. */
 const CASES: readonly [typed: string, offered: readonly string[], isAll: boolean][] = [
   ['farlog ver', ['verify'], true],
-  ['farlog st', ['start', 'status'], true],
+  ['farlog st', ['start', 'status', 'stop'], true],
   ['farlog status --w', ['--watch'], true],
   ['farlog verify --', ['--allow-lag', '--full', '--json', '--topics'], false],
   ['farlog translate --destination ', ['south', 'west'], true],

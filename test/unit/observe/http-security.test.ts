@@ -17,7 +17,10 @@ import { until } from '../../support/wait.ts'
 import { workerStatus } from './worker-status.ts'
 
 const TOKEN = 'unit-test-token'
-const NO_PAGE: Page = { answer: () => undefined, close: async () => {} }
+const PAGE: Page = {
+  answer: path => (path === '/' ? { status: 200, type: 'text/html', body: 'a page' } : undefined),
+  close: async () => {}
+}
 const PATHS = ['/', '/metrics', '/api/status', '/livez', '/readyz', '/nowhere']
 
 describe('the HTTP port behind a token', () => {
@@ -29,7 +32,7 @@ describe('the HTTP port behind a token', () => {
 
   const start = (more: Partial<HttpOptions> = {}): Promise<HttpServer> =>
     startHttp({
-      ...{ host: '127.0.0.1', port: 0, status, live: () => ({ ok: true, reason: null }), registry, page: NO_PAGE },
+      ...{ host: '127.0.0.1', port: 0, status, live: () => ({ ok: true, reason: null }), registry, page: PAGE },
       token: () => token(),
       ...more
     })
