@@ -113,10 +113,22 @@ describe('the chart', function () {
     assert.deepEqual(container.ports, [{ name: 'http', containerPort: 9999 }])
     for (const probe of ['startupProbe', 'livenessProbe', 'readinessProbe']) {
       const path = probe === 'readinessProbe' ? '/readyz' : '/livez'
-      assert.deepEqual(container[probe].httpGet, { path, port: 'http' })
+      assert.deepEqual(container[probe].httpGet, { path, port: 'http', scheme: 'HTTP' })
     }
     assert.equal(theOnly('PodMonitor', manifests).spec.podMetricsEndpoints[0].port, 'http')
     assert.equal(configOf(manifests).http.port, 9999)
+  })
+
+  it('asks over https, and shows the token, where the port has a certificate and wants one', async () => {
+    const manifests = await render({ values: join(CHART_DIR, 'ci/mutual-tls-values.yaml') })
+    const [container] = podOf(manifests).containers
+    for (const probe of ['startupProbe', 'livenessProbe', 'readinessProbe']) {
+      assert.equal(container[probe].httpGet.scheme, 'HTTPS', probe)
+    }
+    const [endpoint] = theOnly('PodMonitor', manifests).spec.podMetricsEndpoints
+    assert.equal(endpoint.scheme, 'https')
+    assert.deepEqual(endpoint.authorization, { credentials: { name: 'farlog-http', key: 'token' } })
+    assert.equal(endpoint.tlsConfig.serverName, 'farlog.example.com')
   })
 
   describe('refuses', () => {
@@ -145,7 +157,8 @@ describe('the chart', function () {
       name => `FARLOG_${name}`
     )
     const expected = Object.values(FIXED)
-      .map(({ name }) => name)
+      // From a Secret a file's variable is named without its end, as any other.
+      .map(({ name }) => name.replace(/_FILE$/, ''))
       .filter(name => !ofTheChart.includes(name))
     const hint = 'put the names of src/config/variables.ts into definitions.setting.enum of values.schema.json'
     assert.deepEqual(schema.definitions.setting.enum.toSorted(), expected.toSorted(), hint)
@@ -259,7 +272,7 @@ function configOf(manifests: readonly Manifest[]): Config {
       for (const { path } of source.secret.items) {
         const file = join(root, 'etc/farlog', path)
         mkdirSync(dirname(file), { recursive: true })
-        writeFileSync(file, /\.(crt|key)$/.test(path) ? PEM : 'secret')
+        writeFileSync(file, /\.(crt|key)$|_TLS_(CERT|KEY)$/.test(path) ? PEM : 'secret')
       }
     }
     const env: NodeJS.ProcessEnv = {}

@@ -81,6 +81,11 @@ don't meet. The environment below names the same paths.
 {{- toJson $files -}}
 {{- end }}
 
+{{- /* What the HTTP port speaks. */ -}}
+{{- define "farlog.scheme" -}}
+{{- hasKey .Values.secretSettings "FARLOG_HTTP_TLS_CERT" | ternary "HTTPS" "HTTP" -}}
+{{- end }}
+
 {{- define "farlog.env" -}}
 - name: FARLOG_SOURCE
   value: {{ .Values.source | quote }}
