@@ -81,6 +81,11 @@ export function refusalIn(text: string): string | undefined {
   return SENTENCE.exec(text)?.[0].trimEnd()
 }
 
+/** What a text with a refusal's sentence says to check. */
+export function whatToCheck(text: string): string | undefined {
+  return refusalIn(text)?.replace(/^.*: (?=check )/, '')
+}
+
 const SENTENCE = /^[A-Za-z0-9._-]+: [^():]+(?: \([A-Z0-9-]+\))?: check [^([]+/
 
 function sentence({ what, by, check }: Refusal, cluster: ClusterConfig): string {

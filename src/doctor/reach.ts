@@ -1,7 +1,8 @@
 /** Whether each broker can be talked to, by the names that we are given and by those that the cluster gives. */
 import { X509Certificate } from 'node:crypto'
 import type { Cluster } from '../cluster/cluster.ts'
-import { type Probe, ProbeError, type ProbeLayer, probeBroker } from '../cluster/probe.ts'
+import { type Probe, ProbeError, probeBroker } from '../cluster/probe.ts'
+import { whatToCheck } from '../cluster/refusal.ts'
 import type { BootstrapServer, ClusterConfig } from '../config/types.ts'
 import { clusterPrefix } from '../config/variables.ts'
 import { concurrently } from '../status/concurrently.ts'
@@ -53,13 +54,13 @@ function probeAll(
       return probe
     } catch (error) {
       if (!(error instanceof ProbeError)) throw error
-      notes.problem(`${kind} ${address}: ${error.message}`, remedyOf(config, error.layer, kind))
+      notes.problem(`${kind} ${address}: ${error.message}`, remedyOf(config, error, kind))
       return undefined
     }
   })
 }
 
-function remedyOf({ alias, securityProtocol }: ClusterConfig, layer: ProbeLayer, kind: string): string {
+function remedyOf({ alias, securityProtocol }: ClusterConfig, { layer, message }: ProbeError, kind: string): string {
   const prefix = clusterPrefix(alias)
   const isAdvertised = kind !== 'bootstrap server'
   switch (layer) {
@@ -74,7 +75,7 @@ function remedyOf({ alias, securityProtocol }: ClusterConfig, layer: ProbeLayer,
     case 'tls':
       return `give the authority that signed its certificate by ${prefix}SSL_CA_FILE, and reach it by a name that is in the certificate`
     case 'authentication':
-      return `put ${prefix}SASL_MECHANISM, its user and its password (or OAuth client) right`
+      return whatToCheck(message) ?? `put ${prefix}SASL_MECHANISM, its user and its password (or OAuth client) right`
     case 'kafka':
       return `check that this port speaks ${securityProtocol}, as ${prefix}SECURITY_PROTOCOL says`
   }

@@ -73,7 +73,10 @@ const steps: fc.Arbitrary<Step> = fc.oneof(
   }
 )
 
-describe('translating an offset', () => {
+describe('translating an offset', function () {
+  // Thousands of histories, on a machine that may be busy.
+  this.timeout(60_000)
+
   it('finds what a full read of the log finds, whatever is in it and happens to it between questions', async () => {
     const worlds = fc.record({
       firstOffset: fc.constantFrom(0, 7, 2 ** 40),
