@@ -23,6 +23,16 @@ export interface KafkaBroker {
   restart(): Promise<void>
 }
 
+const TOLD_LINES_MAX = 40
+
+/** What a log says of why a broker does not come up: it says much more while it shuts down after that. */
+function troubleIn(log: string): string {
+  const lines = log.split('\n')
+  const errors = lines.filter(line => /\b(ERROR|FATAL|WARN)\b|^Caused by|^[\w.]+(Exception|Error)\b/.test(line))
+  const last = lines.slice(-TOLD_LINES_MAX / 2)
+  return ['What its log complains of:', ...errors.slice(0, TOLD_LINES_MAX), 'Its end:', ...last].join('\n')
+}
+
 export interface BrokerLaunch {
   readonly place: BrokerPlace
   readonly dir: string
@@ -74,9 +84,9 @@ export class BrokerProcess implements KafkaBroker {
         describe: `broker ${this.nodeId} on port ${this.port} to serve metadata with ${brokersExpected} brokers`
       })
     } catch (error) {
-      const tail = this.log().split('\n').slice(-40).join('\n')
-      const ErrorType = tail.includes('Address already in use') ? PortTaken : Error
-      throw new ErrorType(`${(error as Error).message}\nThe end of its log:\n${tail}`)
+      const log = this.log().slice(this.logLengthAtStart)
+      const ErrorType = log.includes('Address already in use') ? PortTaken : Error
+      throw new ErrorType(`${(error as Error).message}\n${troubleIn(log)}`)
     }
   }
 
