@@ -262,9 +262,10 @@ describe('a worker whose clusters want to know who it is', function () {
     const [, , third, fourth] = await until(
       () => {
         const lines = worker.logs.filter(line => isAbout(line, refusal) && line.msg.startsWith('looking for topics'))
-        return lines.length >= 4 && lines.map(({ time }) => Date.parse(String(time)))
+        if (lines.length < 4) throw new Error(`${lines.length}: ${JSON.stringify(worker.logs.slice(-8))}`)
+        return lines.map(({ time }) => Date.parse(String(time)))
       },
-      { describe: 'four attempts' }
+      { timeoutMs: 60_000, describe: 'four attempts' }
     )
     // 0.5 s doubled twice, less the half that is left to chance.
     assert.ok(fourth! - third! >= 1_000, `${fourth! - third!} ms`)
