@@ -26,7 +26,7 @@ audit: ## known vulnerabilities of the dependencies (asks the registry's advisor
 	$(NPM) audit
 
 demo: ## two clusters and a mirror between them, to watch (KEEP=1 leaves it running)
-	@bin/setup test
+	@bin/setup demo
 	@node test/demo/demo.ts
 
 bench: ## farlog beside MirrorMaker 2 and others, 15 minutes (CASE=lz4: one case alone)
