@@ -2,6 +2,7 @@ import { createInterface } from 'node:readline'
 import { text } from 'node:stream/consumers'
 import { spawnOwned } from './owned-process.ts'
 import { runToEnd } from './run-to-end.ts'
+import { until } from './wait.ts'
 
 /** A record as `kcat` shows it: bytes that are no UTF-8 are not to be compared by it, `digest` is for that. */
 export interface ReadRecord {
@@ -40,11 +41,16 @@ export async function readRecords(bootstrap: string, topic: string, partition = 
   return records
 }
 
+/** A broker that has just come up may not lead the partition yet. */
 async function readEnd(bootstrap: string, topic: string, partition: number): Promise<number> {
-  const { stdout } = await runToEnd(['kcat', '-Q', '-b', bootstrap, '-t', `${topic}:${partition}:-1`])
-  const end = / offset (\d+)/.exec(stdout)?.[1]
-  if (end === undefined) throw new Error(`No end of ${topic}-${partition} in: ${stdout}`)
-  return Number(end)
+  const answer = await until(
+    async () => {
+      const { stdout } = await runToEnd(['kcat', '-Q', '-b', bootstrap, '-t', `${topic}:${partition}:-1`])
+      return / offset (\d+)/.exec(stdout)
+    },
+    { timeoutMs: 20_000, describe: `the leader of ${topic}-${partition} to tell its end` }
+  )
+  return Number(answer[1])
 }
 
 function parseRecord(line: string): ReadRecord {
