@@ -300,7 +300,8 @@ public class Produce {
             config.put("compression.type", compression);
             config.put("linger.ms", Integer.toString(options.lingerMs()));
             config.put("batch.size", Integer.toString(options.batchBytes()));
-            config.put("request.timeout.ms", "10000");
+            // The end of a transaction that is asked for again, since a busy broker was slow, may be an invalid state by then.
+            config.put("request.timeout.ms", options.transactionRecords() > 0 ? "60000" : "10000");
             config.put("delivery.timeout.ms", "300000");
             config.put("max.block.ms", "120000");
             config.put("reconnect.backoff.max.ms", "500");
