@@ -4,6 +4,7 @@ import { Bed } from '../fault/support/bed.ts'
 import { caughtUp } from '../support/caught-up.ts'
 import { runFarlog } from '../support/farlog-process.ts'
 import { freePorts } from '../support/free-port.ts'
+import { login } from '../support/login.ts'
 import { readRecords } from '../support/read-records.ts'
 import { startToxiproxy, type ToxicProxy, type Toxiproxy } from '../support/toxiproxy.ts'
 
@@ -102,7 +103,10 @@ describe('farlog doctor', function () {
 
   it('names each ACL that is missing, and what it could not find out for want of one', async () => {
     await bed.eastAdmin.createTopic('secret')
-    const env = { ...as('EAST', bed.east.authenticatedBootstrap), ...as('WEST', bed.west.authenticatedBootstrap) }
+    const env = {
+      ...login('EAST', bed.east.authenticatedBootstrap, USER, PASSWORD),
+      ...login('WEST', bed.west.authenticatedBootstrap, USER, PASSWORD)
+    }
     await bed.eastAdmin.allow({ user: USER, resource: 'TOPIC', name: 'secret', operations: ['DESCRIBE'] })
     const { examined, code } = await doctor('secret', env)
     assert.equal(code, 1)
@@ -255,16 +259,6 @@ describe('farlog doctor', function () {
     const { code, stdout, stderr } = await run(topics, env, [...args, '--json'])
     assert.equal(stderr, '')
     return { code, stdout, examined: JSON.parse(stdout) as Examination }
-  }
-
-  function as(alias: string, bootstrap: string): Record<string, string> {
-    return {
-      [`FARLOG_${alias}_BOOTSTRAP_SERVERS`]: bootstrap,
-      [`FARLOG_${alias}_SECURITY_PROTOCOL`]: 'SASL_PLAINTEXT',
-      [`FARLOG_${alias}_SASL_MECHANISM`]: 'PLAIN',
-      [`FARLOG_${alias}_SASL_USERNAME`]: USER,
-      [`FARLOG_${alias}_SASL_PASSWORD`]: PASSWORD
-    }
   }
 
   /** Topics, Kafka's own too, where they end, groups and ACLs, of both clusters. */

@@ -5,7 +5,7 @@ import { caughtUp } from '../support/caught-up.ts'
 import { runFarlog } from '../support/farlog-process.ts'
 import { freePorts } from '../support/free-port.ts'
 import type { Grant, KafkaAdmin } from '../support/kafka-admin.ts'
-import type { KafkaCluster } from '../support/kafka-cluster.ts'
+import { login } from '../support/login.ts'
 
 const USER = 'farlog'
 const PASSWORD = 'password'
@@ -102,7 +102,7 @@ describe('farlog plan', function () {
 
   it('is blocked where both ends are the same cluster', async () => {
     // By another address: the same one is a problem of the configuration already.
-    const blockers = await blockersOf('.*', login('WEST', bed.east))
+    const blockers = await blockersOf('.*', login('WEST', bed.east.authenticatedBootstrap, USER, PASSWORD))
     assert.deepEqual(blockers, [
       `SAME_CLUSTER east and west are the same cluster (${bed.east.clusterId}): check their BOOTSTRAP_SERVERS`
     ])
@@ -129,7 +129,10 @@ describe('farlog plan', function () {
   })
 
   it('shows the flow that can be as well as the one that is blocked', async () => {
-    const env = { FARLOG_DESTINATIONS: 'west,south', ...login('SOUTH', bed.east) }
+    const env = {
+      FARLOG_DESTINATIONS: 'west,south',
+      ...login('SOUTH', bed.east.authenticatedBootstrap, USER, PASSWORD)
+    }
     const { exitCode, plan } = await planned('fresh', env)
     assert.equal(exitCode, 1)
     assert.deepEqual(
@@ -261,7 +264,10 @@ describe('farlog plan', function () {
   })
 
   function asUser(): Record<string, string> {
-    return { ...login('EAST', bed.east), ...login('WEST', bed.west) }
+    return {
+      ...login('EAST', bed.east.authenticatedBootstrap, USER, PASSWORD),
+      ...login('WEST', bed.west.authenticatedBootstrap, USER, PASSWORD)
+    }
   }
 
   async function blockersOf(topics: string, env: Readonly<Record<string, string>> = {}): Promise<string[]> {
@@ -320,14 +326,4 @@ async function stateOf(admin: KafkaAdmin): Promise<object> {
     topics.push({ name, ends, config: await admin.topicConfig(name) })
   }
   return { topics, groups: await admin.groups(), acls: await admin.topicAcls() }
-}
-
-function login(alias: string, cluster: KafkaCluster): Record<string, string> {
-  return {
-    [`FARLOG_${alias}_BOOTSTRAP_SERVERS`]: cluster.authenticatedBootstrap,
-    [`FARLOG_${alias}_SECURITY_PROTOCOL`]: 'SASL_PLAINTEXT',
-    [`FARLOG_${alias}_SASL_MECHANISM`]: 'PLAIN',
-    [`FARLOG_${alias}_SASL_USERNAME`]: USER,
-    [`FARLOG_${alias}_SASL_PASSWORD`]: PASSWORD
-  }
 }

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { Bed, logged } from '../fault/support/bed.ts'
 import { caughtUp } from '../support/caught-up.ts'
 import type { KafkaAdmin } from '../support/kafka-admin.ts'
+import { login } from '../support/login.ts'
 import { until } from '../support/wait.ts'
 
 const USER = 'farlog'
@@ -94,11 +95,7 @@ describe('topics that are kept alike', function () {
       { user: USER, resource: 'TOPIC', name: 'east.refused.two', operations: ['ALTER_CONFIGS'] }
     )
     const worker = await bed.startWorker('refused.*', {
-      FARLOG_WEST_BOOTSTRAP_SERVERS: bed.west.authenticatedBootstrap,
-      FARLOG_WEST_SECURITY_PROTOCOL: 'SASL_PLAINTEXT',
-      FARLOG_WEST_SASL_MECHANISM: 'PLAIN',
-      FARLOG_WEST_SASL_USERNAME: USER,
-      FARLOG_WEST_SASL_PASSWORD: PASSWORD
+      ...login('WEST', bed.west.authenticatedBootstrap, USER, PASSWORD)
     })
     for (const topic of topics) await caughtUp(worker, bed.eastAdmin, topic)
     for (const topic of topics) await bed.eastAdmin.setTopicConfig(topic, 'segment.bytes', '1048576')

@@ -10,6 +10,7 @@ import { caughtUp } from '../support/caught-up.ts'
 import { type FarlogProcess, runFarlog } from '../support/farlog-process.ts'
 import { PROJECT_DIR } from '../support/java.ts'
 import type { KafkaCluster } from '../support/kafka-cluster.ts'
+import { login } from '../support/login.ts'
 import { spawnOwned } from '../support/owned-process.ts'
 import { readRecords } from '../support/read-records.ts'
 import { until } from '../support/wait.ts'
@@ -216,11 +217,7 @@ describe('farlog verify, and what it remembers', function () {
     })
     const asUser = {
       ...env(),
-      FARLOG_WEST_BOOTSTRAP_SERVERS: bed.west.authenticatedBootstrap,
-      FARLOG_WEST_SECURITY_PROTOCOL: 'SASL_PLAINTEXT',
-      FARLOG_WEST_SASL_MECHANISM: 'PLAIN',
-      FARLOG_WEST_SASL_USERNAME: USER,
-      FARLOG_WEST_SASL_PASSWORD: PASSWORD
+      ...login('WEST', bed.west.authenticatedBootstrap, USER, PASSWORD)
     }
     for (let run = 0; run < 2; run++) {
       const { code, stdout } = await runFarlog(['verify', '--topics', 'forgotten'], asUser)

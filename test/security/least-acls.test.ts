@@ -4,7 +4,7 @@ import { Bed } from '../fault/support/bed.ts'
 import { caughtUp } from '../support/caught-up.ts'
 import { runFarlog } from '../support/farlog-process.ts'
 import type { Grant, KafkaAdmin } from '../support/kafka-admin.ts'
-import type { KafkaCluster } from '../support/kafka-cluster.ts'
+import { login } from '../support/login.ts'
 import { readCheckpoints } from '../support/mirrored-groups.ts'
 import { until } from '../support/wait.ts'
 import { documentedAcls } from './support/documented-acls.ts'
@@ -182,8 +182,8 @@ describe('a user who may do what docs/security.md lists, and nothing else', func
       FARLOG_DESTINATIONS: 'west',
       FARLOG_TOPICS: `${TOPIC},heartbeats`,
       FARLOG_GROUP_ID: 'farlog-east-west',
-      ...login('EAST', bed.east),
-      ...login('WEST', bed.west)
+      ...login('EAST', bed.east.authenticatedBootstrap, USER, PASSWORD),
+      ...login('WEST', bed.west.authenticatedBootstrap, USER, PASSWORD)
     }
   }
 })
@@ -197,14 +197,4 @@ function aclsIn(text: string): string[] {
   if (resource !== undefined) return [`${alias} ${operation} ${resource}`]
   const [, at, ungranted, names] = /^(\S+) does not grant ([A-Z_]+) on (?:the groups )?([^:]+):/.exec(text) ?? []
   return names === undefined ? [] : names.split(', ').map(name => `${at} ${ungranted} ${name}`)
-}
-
-function login(alias: string, cluster: KafkaCluster): Record<string, string> {
-  return {
-    [`FARLOG_${alias}_BOOTSTRAP_SERVERS`]: cluster.authenticatedBootstrap,
-    [`FARLOG_${alias}_SECURITY_PROTOCOL`]: 'SASL_PLAINTEXT',
-    [`FARLOG_${alias}_SASL_MECHANISM`]: 'PLAIN',
-    [`FARLOG_${alias}_SASL_USERNAME`]: USER,
-    [`FARLOG_${alias}_SASL_PASSWORD`]: PASSWORD
-  }
 }
