@@ -1,4 +1,3 @@
-import { hostname, userInfo } from 'node:os'
 import { loadConfig } from '../config/load.ts'
 import type { Config, FlowConfig } from '../config/types.ts'
 import { LostRecordFile, type LostRecordSink, LostRecordTopic } from '../failover/export-lost.ts'
@@ -13,6 +12,7 @@ import { Steps } from './progress.ts'
 import { readDuration } from './read-duration.ts'
 import { readReverseGroup } from './reverse-group.ts'
 import { UsageError } from './usage-error.ts'
+import { whoami } from './who.ts'
 
 const CLIENT_ID = 'farlog-failback'
 
@@ -81,7 +81,7 @@ Examples:
       const report = await failBack({
         ...{ config, flow, reverseGroupId, lost, sinks, timeoutMs, isDryRun },
         readsWhole: values.reread,
-        orderedBy: `${userInfo().username}@${hostname()}`,
+        orderedBy: whoami(),
         say: steps.say,
         signal: interruptible()
       })

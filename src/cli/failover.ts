@@ -1,4 +1,3 @@
-import { hostname, userInfo } from 'node:os'
 import { loadConfig } from '../config/load.ts'
 import { PARTITION_LOSS } from '../events/partition-loss.ts'
 import { FAILOVER_STEPS, failOver, isComplete } from '../failover/failover.ts'
@@ -8,6 +7,7 @@ import { defineCommand, EXIT } from './command.ts'
 import { interruptible } from './interruptible.ts'
 import { readPatterns } from './patterns.ts'
 import { Steps } from './progress.ts'
+import { whoami } from './who.ts'
 
 /** `farlog failover`: the destination takes over. */
 export const command = defineCommand({
@@ -62,7 +62,7 @@ Examples:
     using steps = new Steps(FAILOVER_STEPS, env)
     const report = await failOver({
       ...{ config, flow, groups, isDryRun: values['dry-run'], signal: interruptible() },
-      orderedBy: `${userInfo().username}@${hostname()}`,
+      orderedBy: whoami(),
       reason: `failover to ${flow.destination.alias}`,
       say: steps.say,
       report: async losses => {

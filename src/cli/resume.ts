@@ -1,10 +1,10 @@
-import { hostname, userInfo } from 'node:os'
 import { loadConfig } from '../config/load.ts'
 import { ResumeRefused, requestResume } from '../status/request-resume.ts'
 import { chooseFlow } from './choose-flows.ts'
 import { defineCommand, EXIT } from './command.ts'
 import { readNumber } from './read-number.ts'
 import { UsageError } from './usage-error.ts'
+import { whoami } from './who.ts'
 
 /** `farlog resume`: a person's decision about a partition that does not heal by itself. */
 export const command = defineCommand({
@@ -51,7 +51,7 @@ Examples:
         : readNumber('--from', values.from, 'an offset, earliest or latest')
     const config = loadConfig(env)
     const flow = chooseFlow(config, values.destination)
-    const observer = `${userInfo().username}@${hostname()}`
+    const observer = whoami()
     const output = values.json ? process.stderr : process.stdout
     const say = (line: string) => output.write(`${line}\n`)
     try {

@@ -1,8 +1,8 @@
-import { hostname, userInfo } from 'node:os'
 import { loadConfig } from '../config/load.ts'
 import { start } from '../failover/failover.ts'
 import { chooseFlow } from './choose-flows.ts'
 import { defineCommand, EXIT } from './command.ts'
+import { whoami } from './who.ts'
 
 /** `farlog start`: takes back what `farlog failover` or `farlog stop` has ordered. */
 export const command = defineCommand({
@@ -34,7 +34,7 @@ Examples:
     const config = loadConfig(env)
     const flow = chooseFlow(config, values.destination)
     const name = `${flow.source.alias} → ${flow.destination.alias}`
-    const order = await start(config, flow, `${userInfo().username}@${hostname()}`, values.reason ?? 'farlog start')
+    const order = await start(config, flow, whoami(), values.reason ?? 'farlog start')
     const at = order === undefined ? null : new Date(order.orderedAt).toISOString()
     if (values.json) {
       const stopped = order === undefined ? null : { stoppedBy: order.orderedBy, stoppedAt: at, reason: order.reason }

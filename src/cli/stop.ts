@@ -1,9 +1,9 @@
-import { hostname, userInfo } from 'node:os'
 import { loadConfig } from '../config/load.ts'
 import { stopAt } from '../failover/failover.ts'
 import { chooseFlow } from './choose-flows.ts'
 import { defineCommand, EXIT } from './command.ts'
 import { UsageError } from './usage-error.ts'
+import { whoami } from './who.ts'
 
 /** With the zone: a time of somebody else's day is a wrong one. */
 const ISO_TIME = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d{1,3})?)?(Z|[+-]\d{2}:\d{2})$/
@@ -43,7 +43,7 @@ Examples:
     const time = readTime(values.at)
     const config = loadConfig(env)
     const flow = chooseFlow(config, values.destination)
-    const orderedBy = `${userInfo().username}@${hostname()}`
+    const orderedBy = whoami()
     await stopAt(config, flow, { stopAt: time, orderedBy, reason: values.reason ?? 'farlog stop' })
     const at = new Date(time).toISOString()
     const [source, destination] = [flow.source.alias, flow.destination.alias]

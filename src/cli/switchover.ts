@@ -1,4 +1,3 @@
-import { hostname, userInfo } from 'node:os'
 import { loadConfig } from '../config/load.ts'
 import type { Config, FlowConfig } from '../config/types.ts'
 import { switchOver } from '../failover/switchover.ts'
@@ -14,6 +13,7 @@ import { Steps } from './progress.ts'
 import { readDuration } from './read-duration.ts'
 import { readReverseGroup } from './reverse-group.ts'
 import { VerifyProgress } from './verify-progress.ts'
+import { whoami } from './who.ts'
 
 /** Only whether there are any counts here. */
 const DIFFERENCES_MAX = 20
@@ -86,7 +86,7 @@ Examples:
     const report = await switchOver({
       ...{ config, flow, reverseGroupId, groups, ...waits, isDryRun: values['dry-run'] },
       verify: values['no-verify'] ? undefined : isWhole => verify(config, flow, isWhole, steps),
-      orderedBy: `${userInfo().username}@${hostname()}`,
+      orderedBy: whoami(),
       say: steps.say,
       signal: interruptible()
     })
@@ -105,7 +105,7 @@ async function verify(
   const limits = { differencesPerPartition: DIFFERENCES_MAX, differencesMax: DIFFERENCES_MAX }
   const memory = {
     memory: isWhole ? ('full' as const) : ('incremental' as const),
-    verifiedBy: `${userInfo().username}@${hostname()}`
+    verifiedBy: whoami()
   }
   const progress = new VerifyProgress(`${flow.source.alias} → ${flow.destination.alias}`)
   using _ = steps.within(() => progress.state())

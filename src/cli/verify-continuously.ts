@@ -1,4 +1,3 @@
-import { hostname, userInfo } from 'node:os'
 import { Cluster } from '../cluster/cluster.ts'
 import type { Config, FlowConfig } from '../config/types.ts'
 import { inThousands } from '../terminal/amounts.ts'
@@ -7,6 +6,7 @@ import { ContinuousVerifier } from '../verify/continuous.ts'
 import { differenceLine } from '../verify/report-text.ts'
 import { VerifiedWriter } from '../verify/verified-writer.ts'
 import { readMetadata, VERIFY_CLIENT_ID } from '../verify/verify-flow.ts'
+import { whoami } from './who.ts'
 
 /** How to verify until told to stop. */
 export interface ContinuousOrder {
@@ -53,7 +53,7 @@ async function verifyFlowContinuously(
   try {
     await new ContinuousVerifier({
       ...{ config, source, destination, only: topics, bytesPerSecond, pace, isRemembering },
-      verifiedBy: `${userInfo().username}@${hostname()}, process ${process.pid}`,
+      verifiedBy: `${whoami()}, process ${process.pid}`,
       mirrored: () => undefined,
       listener: {
         verified: ({ topic, partition }) => void verified.add(`${topic}/${partition}`),

@@ -1,4 +1,3 @@
-import { hostname, userInfo } from 'node:os'
 import { ClusterError } from '../cluster/errors.ts'
 import { FormatError } from '../config/format.ts'
 import { loadConfig } from '../config/load.ts'
@@ -16,6 +15,7 @@ import { showProgress } from './progress.ts'
 import { UsageError } from './usage-error.ts'
 import { verifyContinuously } from './verify-continuously.ts'
 import { VerifyProgress } from './verify-progress.ts'
+import { whoami } from './who.ts'
 
 const EXIT_IDENTICAL = 0
 const EXIT_DIFFERENT = 1
@@ -101,7 +101,7 @@ Examples:
       differencesMax: limit ?? DIFFERENCES_MAX,
       isLagAllowed: values['allow-lag'],
       memory: readMemory(values),
-      verifiedBy: `${userInfo().username}@${hostname()}`
+      verifiedBy: whoami()
     }
     const bytesPerSecond = readRate(values)
     const config = loadConfig(env)

@@ -56,8 +56,8 @@ export class BatchConnection {
   #failure: ClusterError | undefined
   /** The broker wants to be authenticated to again: no new requests, and the end when the last one is answered. */
   #isRetiring = false
-  /** The answer that is coming in, once its size is known. */
   readonly #onThrottled: (ms: number) => void
+  /** The answer that is coming in, once its size is known. */
   #frame: Buffer | undefined
   #frameBytes = 0
   #answerBytes = 0

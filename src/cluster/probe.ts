@@ -6,6 +6,7 @@ import type { BootstrapServer, ClusterConfig } from '../config/types.ts'
 import { closeQuietly, openConnection, shortestRoundTripMs } from './connection.ts'
 import { ClusterError } from './errors.ts'
 import { NEEDED_APIS } from './needed-apis.ts'
+import { UNTRUSTED } from './refusal.ts'
 
 /** The layer that a probe got stuck in. */
 export type ProbeLayer = 'dns' | 'tcp' | 'tls' | 'authentication' | 'kafka'
@@ -104,20 +105,13 @@ function layerOf({ tls }: ClusterConfig, error: ClusterError): ProbeLayer {
   return 'kafka'
 }
 
-/** OpenSSL's reasons not to trust a certificate, as Node names them. */
+/** OpenSSL's reasons not to take a certificate, as Node names them. */
 const CERTIFICATE_CODES = new Set([
+  ...UNTRUSTED,
   'CERT_HAS_EXPIRED',
   'CERT_NOT_YET_VALID',
   'CERT_REVOKED',
   'CERT_REJECTED',
-  'CERT_UNTRUSTED',
-  'CERT_SIGNATURE_FAILURE',
-  'DEPTH_ZERO_SELF_SIGNED_CERT',
-  'SELF_SIGNED_CERT_IN_CHAIN',
-  'UNABLE_TO_GET_ISSUER_CERT',
-  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
-  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
-  'INVALID_CA',
   'INVALID_PURPOSE',
   'HOSTNAME_MISMATCH'
 ])

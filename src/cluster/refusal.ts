@@ -96,8 +96,8 @@ function sentence({ what, by, check }: Refusal, cluster: ClusterConfig): string 
   return `${cluster.alias}: ${what}${by === undefined ? '' : ` (${by})`}: check ${named}`
 }
 
-/** Codes of OpenSSL's verification as Node gives them. */
-const UNTRUSTED = new Set([
+/** OpenSSL's reasons to trust nobody who signed a certificate, as Node names them. */
+export const UNTRUSTED = new Set([
   'UNABLE_TO_GET_ISSUER_CERT',
   'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
   'UNABLE_TO_VERIFY_LEAF_SIGNATURE',

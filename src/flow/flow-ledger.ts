@@ -1,6 +1,7 @@
 import { partitionKey, type TopicPartition } from '../cluster/offsets.ts'
 import type { FlowConfig } from '../config/types.ts'
 import { ClosingRate } from '../lag/closing-rate.ts'
+import { maxKnown, sumKnown } from '../lag/known.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import type { FlowStatus, PartitionStatus } from '../observe/status.ts'
 import type { FlowReport, PartitionReport, Progress } from './messages.ts'
@@ -260,23 +261,4 @@ function retentionMargin(report: PartitionReport | undefined, retentionMs: numbe
   if (lagRecords === 0) return retentionMs / 1_000
   if (reachedTimestampMs === null || reachedTimestampMs < 0) return null
   return Math.max(0, (reachedTimestampMs + retentionMs - Date.now()) / 1_000)
-}
-
-/** `null` as soon as one is unknown: a sum of what is known would look like good news. */
-function sumKnown(values: readonly (number | null)[]): number | null {
-  let sum = 0
-  for (const value of values) {
-    if (value === null) return null
-    sum += value
-  }
-  return sum
-}
-
-function maxKnown(values: readonly (number | null)[]): number | null {
-  let max = 0
-  for (const value of values) {
-    if (value === null) return null
-    if (value > max) max = value
-  }
-  return max
 }

@@ -1,6 +1,7 @@
 import { partitionKey } from '../cluster/offsets.ts'
 import type { Config } from '../config/types.ts'
 import { ClosingRate } from '../lag/closing-rate.ts'
+import { maxKnown, sumKnown } from '../lag/known.ts'
 import type { FlowStatus, PartitionStatus } from '../observe/status.ts'
 import { flowView } from './flow-view.ts'
 import type { OutsidePartition } from './group-look.ts'
@@ -200,23 +201,13 @@ function ownersOf({ workers }: LastSeen): Map<string, string> {
   return owners
 }
 
-/** Unknown as soon as one is: a sum of what is known would look like good news. */
 function exposureOf(rows: readonly PartitionRow[]): Exposure {
-  let records: number | null = 0
-  let seconds: number | null = 0
-  for (const { lagRecords, lagSeconds } of rows) {
-    records = records === null || lagRecords === null ? null : records + lagRecords
-    seconds = seconds === null || lagSeconds === null ? null : Math.max(seconds, lagSeconds)
-  }
-  return { records, seconds: records === null ? null : seconds }
+  const records = sumKnown(rows.map(({ lagRecords }) => lagRecords))
+  return { records, seconds: records === null ? null : maxKnown(rows.map(({ lagSeconds }) => lagSeconds)) }
 }
 
 /** Of those that are behind: when the last of them will have caught up. */
 function longestEta(rows: readonly PartitionRow[]): number | null {
-  let longest: number | null = 0
-  for (const { state, etaSeconds } of rows) {
-    if (state !== 'behind' && state !== 'stalled') continue
-    longest = longest === null || etaSeconds === null ? null : Math.max(longest, etaSeconds)
-  }
-  return longest
+  const behind = rows.filter(({ state }) => state === 'behind' || state === 'stalled')
+  return maxKnown(behind.map(({ etaSeconds }) => etaSeconds))
 }
