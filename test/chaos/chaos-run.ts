@@ -4,6 +4,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { runFarlog } from '../support/farlog-process.ts'
+import { within } from '../support/wait.ts'
 import { type Bed, makeBed } from './bed.ts'
 import { allCaughtUp } from './caught-up.ts'
 import { checkFlow } from './checker/check-flow.ts'
@@ -48,10 +49,21 @@ export interface ChaosResult extends Judgement {
 
 const NOTHING_JUDGED: Judgement = { acknowledged: 0, verdicts: [], verification: '', troubles: [] }
 
+const COMPLAINTS_SHOWN = 5
+
 const WORKERS = 2
 const WORKERS_MAX = 3
-/** To mirror what has piled up, after everything has healed, on a machine that does other things too. */
-const CATCH_UP_TIMEOUT_MS = 300_000
+/** What follows after the time in which faults begin may take so long, on a machine that does other things too. */
+const TIMEOUTS_MS = {
+  /** Everything that is down comes back. */
+  heal: 180_000,
+  /** What the writers have in flight is acknowledged. */
+  finish: 120_000,
+  /** What has piled up is mirrored. */
+  catchUp: 300_000,
+  /** Both sides are read, once by each judge. */
+  judge: 180_000
+}
 
 /** Runs the schedule of the seed and judges what came of it; takes some minutes more than `lengthMs`. */
 export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
@@ -70,9 +82,10 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
   const running: Running = { bed, writers, workers, say, books: [], faultsByKind: new Map() }
 
   // Also what could not be brought to its end leaves its logs behind.
-  const judgement = await runAndJudge(options, running).catch(
-    (error: Error): Judgement => ({ ...NOTHING_JUDGED, troubles: [`not to the end: ${error.stack}`] })
-  )
+  const judgement = await runAndJudge(options, running).catch((error: Error): Judgement => {
+    const complaints = writers.complaints.slice(-COMPLAINTS_SHOWN).map(line => `a writer said: ${line}`)
+    return { ...NOTHING_JUDGED, troubles: [`not to the end: ${error.stack}`, ...complaints] }
+  })
   const { verdicts, verification } = judgement
   const troubles = [...judgement.troubles, ...workers.troubles]
   const isGood = troubles.length === 0 && verdicts.every(isGoodVerdict)
@@ -100,20 +113,21 @@ interface Running {
 async function runAndJudge(options: ChaosOptions, running: Running): Promise<Judgement> {
   const { bed, writers, workers, say } = running
   for (let worker = 0; worker < WORKERS; worker++) await workers.start(worker)
-  await makeFaults(options, running)
+  await within(makeFaults(options, running), options.lengthMs + TIMEOUTS_MS.heal, 'all faults to be over')
   // Every fault has undone itself.
   say('all faults are over; the writers finish')
-  running.books = await writers.stop()
+  running.books = await within(writers.stop(), TIMEOUTS_MS.finish, 'the writers to finish')
   say('waiting for the copy to catch up')
-  const stuck = await allCaughtUp(bed, workers, CATCH_UP_TIMEOUT_MS).then(
+  const stuck = await allCaughtUp(bed, workers, TIMEOUTS_MS.catchUp).then(
     () => [],
     (error: Error) => [error.message]
   )
   say(stuck.length === 0 ? 'the copy has caught up: comparing both sides' : 'the copy is stuck: comparing both sides')
-  const verdicts = await check(running)
+  const verdicts = await within(check(running), TIMEOUTS_MS.judge, 'both sides to be compared')
   say('farlog verify --json')
   const acknowledged = running.books.reduce((sum, book) => sum + acknowledgedIn(book), 0)
-  const { code, stdout, stderr } = await runFarlog(['verify', '--json'], bed.directEnv)
+  const verified = runFarlog(['verify', '--json'], bed.directEnv)
+  const { code, stdout, stderr } = await within(verified, TIMEOUTS_MS.judge, 'farlog verify')
   const difference = code === 0 ? [] : [`farlog verify ended with ${code}`]
   return { acknowledged, verdicts, verification: stdout + stderr, troubles: [...stuck, ...difference] }
 }

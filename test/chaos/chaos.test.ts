@@ -7,7 +7,8 @@ const LENGTH_MS = 60_000
 
 /** A short one of what `make chaos` does for as long as one likes. */
 describe('a mirror under faults of all kinds', function () {
-  this.timeout(600_000)
+  // Each of its parts gives up before, and says which one.
+  this.timeout(1_200_000)
 
   it(`has every record at the destination once, in order and equal (seed ${SEED})`, async () => {
     const lines: string[] = []

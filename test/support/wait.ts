@@ -37,6 +37,19 @@ export async function until<T>(
   }
 }
 
+/** What the promise gives, or an error when it takes longer: what it is about then goes on, and nobody looks at it. */
+export async function within<T>(promise: Promise<T>, timeoutMs: number, describe: string): Promise<T> {
+  using timers = new DisposableStack()
+  const late = new Promise<never>((_, reject) => {
+    const error = new Error(`Waited ${timeoutMs / 1000} s for ${describe}`)
+    timers.adopt(
+      setTimeout(() => reject(error), timeoutMs),
+      clearTimeout
+    )
+  })
+  return await Promise.race([promise, late])
+}
+
 /** Thrown by a condition of `until` that can no longer become true: the waiting ends at once. */
 export class GiveUp extends Error {
   override readonly name = 'GiveUp'

@@ -7,10 +7,14 @@ import java.util.Properties;
 import java.util.SplittableRandom;
 import java.util.TreeMap;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.locks.LockSupport;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.OffsetSpec;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.KafkaException;
+import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.TimeoutException;
 import org.apache.kafka.common.header.Header;
 import org.apache.kafka.common.header.internals.RecordHeader;
@@ -60,8 +64,10 @@ public class Writer {
             hasFailed = true;
             System.err.println(thread.getName() + " ended: " + e);
         });
-        for (Writing writing : writings) writing.start();
-        for (Writing writing : writings) writing.join();
+        try (Admin admin = Admin.create(Map.<String, Object>of("bootstrap.servers", given.get("bootstrap")))) {
+            for (Writing writing : writings) writing.start(admin);
+            for (Writing writing : writings) writing.join();
+        }
         for (Writing writing : writings) writing.print();
         if (!hasFailed) System.out.println("complete");
         System.out.flush();
@@ -114,8 +120,11 @@ public class Writer {
         private final Map<Integer, Books> books = new TreeMap<>();
         private final long startedAt = System.nanoTime();
         private KafkaProducer<byte[], byte[]> producer;
+        private Admin admin;
         private long sent;
         private int cursor;
+        /** Those whose leader has been heard of: 0, 1, … up to here. */
+        private int usablePartitions;
 
         Writing(String bootstrap, long seed, Plan plan) {
             super(plan.name());
@@ -123,6 +132,11 @@ public class Writer {
             this.plan = plan;
             this.contents = new Contents(seed, plan);
             this.random = new SplittableRandom(seed * 31 + plan.name().hashCode());
+        }
+
+        void start(Admin admin) {
+            this.admin = admin;
+            start();
         }
 
         @Override
@@ -227,11 +241,30 @@ public class Writer {
         private int nextPartition() {
             for (;;) {
                 try {
-                    return cursor++ % producer.partitionsFor(plan.topic()).size();
-                } catch (TimeoutException e) {
+                    int partitions = producer.partitionsFor(plan.topic()).size();
+                    if (partitions > usablePartitions) awaitLeaders(partitions);
+                    return cursor++ % partitions;
+                } catch (TimeoutException | ExecutionException e) {
                     complain("the partitions", e);
                 }
             }
+        }
+
+        /**
+         * A leader that has not made a new partition's log yet refuses the first batch, and may take the second, after
+         * which the first one is out of order for as long as it is sent again (KAFKA-15591).
+         */
+        private void awaitLeaders(int partitions) throws ExecutionException {
+            Map<TopicPartition, OffsetSpec> ends = new HashMap<>();
+            for (int partition = usablePartitions; partition < partitions; partition++) {
+                ends.put(new TopicPartition(plan.topic(), partition), OffsetSpec.latest());
+            }
+            try {
+                admin.listOffsets(ends).all().get();
+            } catch (InterruptedException e) {
+                throw new IllegalStateException("Nobody interrupts a writer", e);
+            }
+            usablePartitions = partitions;
         }
 
         private void keepRate() {

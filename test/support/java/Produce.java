@@ -406,7 +406,7 @@ public class Produce {
 
     /**
      * A leader that has not made a new partition's log yet refuses the first batch, and may take the second, for it knows
-     * nothing of the producer: then the first one is out of order for as long as it is sent again.
+     * nothing of the producer: then the first one is out of order for as long as it is sent again (KAFKA-15591).
      */
     static void awaitLeaders(Admin admin, Map<String, TopicDescription> described) throws Exception {
         Map<TopicPartition, OffsetSpec> ends = new HashMap<>();
