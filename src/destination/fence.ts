@@ -33,6 +33,12 @@ const NOT_YET = new Set([
   'NOT_COORDINATOR'
 ])
 
+/**
+ * For so long a step is repeated here. A destination that stands still is no matter of moments: the caller says so,
+ * looks again who is in charge, and begins anew.
+ */
+const NOT_YET_MS_MAX = 30_000
+
 /** The transactional id that stands for one source partition's copy at one destination. */
 export function transactionalId(source: string, destination: string, topic: string, partition: number): string {
   return `${transactionalIdPrefix(source, destination, topic)}${partition}`
@@ -101,15 +107,17 @@ export class Fence {
     return this.#insist(signal, () => this.#coordinators.initProducerId(null))
   }
 
-  /** Repeats one step while the coordinator says "not yet"; anything else is for the caller, who begins anew. */
+  /** Repeats one step while the coordinator says "not yet", for a while; anything else is for the caller, who begins anew. */
   async #insist<T>(signal: AbortSignal, step: () => Promise<T>): Promise<T> {
     const backoff = new Backoff(5, 500)
+    const deadlineMs = performance.now() + NOT_YET_MS_MAX
     for (;;) {
       signal.throwIfAborted()
       try {
         return await step()
       } catch (error) {
-        if (!(error instanceof ClusterError) || !NOT_YET.has(error.code)) throw error
+        const isForNow = error instanceof ClusterError && NOT_YET.has(error.code)
+        if (!isForNow || performance.now() >= deadlineMs) throw error
       }
       await pause(backoff.nextMs(), signal)
     }

@@ -197,7 +197,8 @@ export class FlowMirror {
     // The watchdog counts on: a new beginning is one of its steps.
     this.#watchdog = stuck.#watchdog
     this.#watchdogSteps = stuck.#watchdogSteps
-    void this.assign([...stuck.#partitions.values()].map(mirror => mirror.assignmentNow))
+    const staying = [...stuck.#partitions.values()].filter(({ isLeaving }) => !isLeaving)
+    void this.assign(staying.map(mirror => mirror.assignmentNow))
   }
 
   /** What is new since the last report. */

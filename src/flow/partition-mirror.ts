@@ -49,13 +49,19 @@ const PASSING_ERRORS = new Set([
   'INVALID_PRODUCER_EPOCH',
   'PRODUCER_FENCED',
   'INVALID_PRODUCER_ID_MAPPING',
-  'INVALID_TXN_STATE'
+  'INVALID_TXN_STATE',
+  // A broker that is coming up or going down.
+  'BROKER_NOT_AVAILABLE',
+  'UNKNOWN_SERVER_ERROR',
+  // Retention has gone on between a look at where the log begins and a read from there.
+  'OFFSET_OUT_OF_RANGE'
 ])
 
 export class PartitionMirror {
   readonly #flow: FlowContext
   readonly #assignment: Assignment
   readonly #released = new AbortController()
+  #isLeaving = false
   readonly lag = new PartitionLag()
   #state: PartitionState = 'fencing'
   #halt: Halt | undefined
@@ -111,6 +117,11 @@ export class PartitionMirror {
 
   get progress(): Progress | undefined {
     return this.#progress
+  }
+
+  /** It is being let go of, or has been: somebody else mirrors the partition next. */
+  get isLeaving(): boolean {
+    return this.#isLeaving
   }
 
   /** Whether a report may have something to tell: something happened, or time passes that counts. */
@@ -200,6 +211,7 @@ export class PartitionMirror {
 
   /** Lets go: reading stops at once, what is in flight may still be acknowledged within `drainMs`. */
   async release(drainMs: number): Promise<Progress | undefined> {
+    this.#isLeaving = true
     const attempt = this.#attempt
     if (attempt !== undefined && drainMs > 0) {
       this.#state = 'draining'

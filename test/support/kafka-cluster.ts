@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto'
-import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, renameSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { freePorts } from './free-port.ts'
-import { javaCommand } from './java.ts'
+import { javaCommand, KAFKA_DIR } from './java.ts'
 import { BrokerProcess, type KafkaBroker, PortTaken } from './kafka/broker.ts'
 import {
   type BrokerPlace,
@@ -137,8 +137,9 @@ function brokerDir(dir: string, place: BrokerPlace): string {
 }
 
 /**
- * Kafka's own tool formats the first broker's folder; the other folders get the same files with their own node and
- * directory ids, because each run of the tool is another half second of JVM start.
+ * Kafka's own tool formats the first broker's folder; the others get the same. What it writes but for ids depends on
+ * nothing but Kafka's version and its arguments, so that without any it is kept beside the jars: each run of the tool is
+ * another second of a busy machine.
  */
 async function format(
   dir: string,
@@ -152,14 +153,29 @@ async function format(
     writeFileSync(join(brokerDir(dir, place), 'server.properties'), propertiesText(properties))
   }
   const [first, ...others] = places
-  const configFile = join(brokerDir(dir, first!), 'server.properties')
-  const args = ['format', `--cluster-id=${clusterId}`, '-c', configFile, ...formatArgs]
-  await runToEnd(javaCommand('kafka.tools.StorageTool', args, { heapMb: 128, logLevel: 'error' }))
-  for (const other of others) {
-    copyFileSync(join(first!.dataDir, 'bootstrap.checkpoint'), join(other.dataDir, 'bootstrap.checkpoint'))
-    const meta = readFileSync(join(first!.dataDir, 'meta.properties'), 'utf8')
-      .replace(/^node\.id=.*$/m, `node.id=${other.nodeId}`)
-      .replace(/^directory\.id=.*$/m, `directory.id=${newClusterId()}`)
-    writeFileSync(join(other.dataDir, 'meta.properties'), meta)
+  const checkpointOf = ({ dataDir }: BrokerPlace) => join(dataDir, 'bootstrap.checkpoint')
+  const isPlain = formatArgs.length === 0
+  if (isPlain && existsSync(PLAIN_CHECKPOINT)) {
+    copyFileSync(PLAIN_CHECKPOINT, checkpointOf(first!))
+  } else {
+    const configFile = join(brokerDir(dir, first!), 'server.properties')
+    const args = ['format', `--cluster-id=${clusterId}`, '-c', configFile, ...formatArgs]
+    await runToEnd(javaCommand('kafka.tools.StorageTool', args, { heapMb: 128, logLevel: 'error' }))
+    if (isPlain) keep(checkpointOf(first!))
   }
+  for (const other of others) copyFileSync(checkpointOf(first!), checkpointOf(other))
+  for (const { dataDir, nodeId } of places) {
+    const meta = { version: '1', 'cluster.id': clusterId, 'node.id': String(nodeId), 'directory.id': newClusterId() }
+    writeFileSync(join(dataDir, 'meta.properties'), propertiesText(meta))
+  }
+}
+
+/** The feature levels of a new cluster, as the tool of these jars writes them. */
+const PLAIN_CHECKPOINT = join(KAFKA_DIR, 'bootstrap.checkpoint')
+
+/** In one step: other tests start clusters at the same time. */
+function keep(checkpoint: string): void {
+  const draft = `${PLAIN_CHECKPOINT}.${process.pid}`
+  copyFileSync(checkpoint, draft)
+  renameSync(draft, PLAIN_CHECKPOINT)
 }

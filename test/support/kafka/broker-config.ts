@@ -81,7 +81,9 @@ export function brokerProperties(
     'share.coordinator.state.topic.num.partitions': '1',
     // A killed broker is missed, and may come back, after this time; the default is 9 s.
     'broker.session.timeout.ms': '4000',
-    'broker.heartbeat.interval.ms': '500',
+    'broker.heartbeat.interval.ms': '1000',
+    // Something is written to the metadata twice a second otherwise, which is half of what an idle broker does.
+    'metadata.max.idle.interval.ms': '10000',
     'group.initial.rebalance.delay.ms': '0',
     'group.min.session.timeout.ms': '1000',
     // The default of 128 MB would fill a quarter of the heap.
