@@ -112,6 +112,11 @@ export class FlowPage {
     const others = (seen?.others ?? []).filter(partition => !owned.has(partitionKey(partition)))
     const outside = seen === undefined ? [] : this.#outsideRows(others, status, seen)
     const rows = [...own, ...outside].sort(byNeed)
+    if (seen === undefined) {
+      // This worker's share says nothing of the whole.
+      const unknown = { exposure: { records: null, seconds: null }, etaSeconds: null }
+      return { status, rows, ...unknown, recordsPerSecond: status.rates.recordsPerSecond, seen }
+    }
     if (others.length === 0) {
       const { exposure, etaSeconds, rates } = status
       return { status, rows, exposure, etaSeconds, recordsPerSecond: rates.recordsPerSecond, seen }

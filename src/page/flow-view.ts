@@ -41,7 +41,7 @@ export interface FlowViewFacts {
 
 export function flowView(facts: FlowViewFacts): FlowView {
   const { now, query, samples, moment } = facts
-  const { status, rows, exposure, etaSeconds } = now
+  const { status, rows, exposure, etaSeconds, seen } = now
   const { source, destination } = status
   return {
     source,
@@ -50,6 +50,7 @@ export function flowView(facts: FlowViewFacts): FlowView {
       ...{ source, destination, exposure, etaSeconds },
       notReadyReason: facts.notReadyReason,
       stopped: status.stopped,
+      unseen: unseenInWords(facts),
       partitions: rows.length,
       halted: haltedByReason(rows),
       stalled: rows.filter(({ state }) => state === 'stalled').length,
@@ -60,8 +61,8 @@ export function flowView(facts: FlowViewFacts): FlowView {
       deletedInSeconds: deletedIn(status),
       passedLately: status.events.filter(event => isPassedLately(event, moment)).length
     }),
-    exposure: exposureInWords(source, rows.length, exposure, knownPart(rows)),
-    backlog: backlogInWords(exposure.records, etaSeconds),
+    exposure: exposureInWords(source, rows.length, exposure, knownPart(now)),
+    backlog: seen === undefined ? null : backlogInWords(exposure.records, etaSeconds),
     figures: figures(now),
     history: historyView(samples),
     table: tableView(rows, query),
@@ -73,7 +74,12 @@ export function flowView(facts: FlowViewFacts): FlowView {
   }
 }
 
-function knownPart(rows: readonly PartitionRow[]): KnownPart {
+function unseenInWords({ now, trouble }: FlowViewFacts): string | null {
+  if (now.seen !== undefined) return null
+  return trouble === null ? 'is being looked at' : `can’t be looked at: ${trouble}`
+}
+
+function knownPart({ rows, seen }: FlowNow): KnownPart {
   let records = 0
   let seconds = 0
   let unknownPartitions = 0
@@ -82,7 +88,7 @@ function knownPart(rows: readonly PartitionRow[]): KnownPart {
     seconds = Math.max(seconds, lagSeconds ?? 0)
     if (lagRecords === null) unknownPartitions++
   }
-  return { records, seconds, unknownPartitions }
+  return { records, seconds, unknownPartitions, isWholeGroup: seen !== undefined }
 }
 
 function haltedByReason(rows: readonly PartitionRow[]): Map<string, number> {
@@ -116,7 +122,7 @@ function figures({ status, rows, exposure, recordsPerSecond, seen }: FlowNow): F
   const attention = rows.filter(needsAttention).length
   const behind = rows.filter(({ state }) => state === 'behind').length
   const { rates, heartbeatAgeSeconds } = status
-  const isShared = rows.some(({ isOwn }) => !isOwn)
+  const isPart = seen === undefined || rows.some(({ isOwn }) => !isOwn)
   return [
     {
       name: 'Lag',
@@ -126,14 +132,16 @@ function figures({ status, rows, exposure, recordsPerSecond, seen }: FlowNow): F
     {
       name: 'Throughput',
       value: orDash(recordsPerSecond, rate => `${inThousands(Math.round(rate))}/s`),
-      note: `${inBytes(rates.bytesPerSecond)}/s${isShared ? ' by this worker' : ''}`
+      note: `${inBytes(rates.bytesPerSecond)}/s${isPart ? ' by this worker' : ''}`
     },
     {
       name: 'Partitions',
       value: inThousands(rows.length),
-      note: [`${inThousands(attention)} need attention`, ...(behind > 0 ? [`${inThousands(behind)} behind`] : [])].join(
-        ', '
-      )
+      note: [
+        ...(seen === undefined ? ['of this worker'] : []),
+        `${inThousands(attention)} need attention`,
+        ...(behind > 0 ? [`${inThousands(behind)} behind`] : [])
+      ].join(', ')
     },
     {
       name: 'Workers',

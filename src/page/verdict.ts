@@ -10,6 +10,9 @@ export interface FlowFacts {
   /** `null` when the worker is ready. */
   readonly notReadyReason: string | null
   readonly stopped: StopStatus | null
+  /** What keeps the partitions of the other workers from being known, as a sentence ends; `null` when the whole group was seen lately. */
+  readonly unseen: string | null
+  /** Partitions that are known of. */
   readonly partitions: number
   /** Halted partitions by what each of them says first (`gap`, `not-authorized`, …). */
   readonly halted: ReadonlyMap<string, number>
@@ -47,15 +50,11 @@ export function verdictOf(flow: FlowFacts): Verdict {
   if (notReadyReason !== null) {
     return { level: 'unknown', title: 'Not known', sentences: [`This worker is not ready: ${notReadyReason}.`] }
   }
-  if (flow.partitions === 0) {
+  if (flow.partitions === 0 && flow.unseen === null) {
     return { level: 'unknown', title: 'Nothing to copy', sentences: ['No topic of the source is selected.'] }
   }
-  if (exposure.records === null || exposure.seconds === null) {
-    const sentence =
-      flow.unknown === 0
-        ? `How far ${destination} is behind ${source} is being found out.`
-        : `How far ${counted(flow.unknown, 'partition')} of ${source} got can’t be told now.`
-    return { level: 'unknown', title: 'Not known', sentences: [sentence] }
+  if (flow.unseen !== null || exposure.records === null || exposure.seconds === null) {
+    return { level: 'unknown', title: 'Not known', sentences: unknownInWords(flow) }
   }
   if (exposure.seconds > flow.lagLimitSeconds) {
     const { etaSeconds } = flow
@@ -92,6 +91,21 @@ function troublesOf(flow: FlowFacts): string[] {
   }
   if (age !== null && age > HEARTBEAT_AGE_MAX_SECONDS + flow.delaySeconds && flow.stopped === null) {
     sentences.push(`No heartbeat from ${source} has reached ${destination} for ${inWords(age)}.`)
+  }
+  return sentences
+}
+
+function unknownInWords({ source, destination, partitions, unknown, unseen }: FlowFacts): string[] {
+  const sentences: string[] = []
+  if (unseen !== null) {
+    sentences.push(
+      `Only this worker’s share is known (${counted(partitions, 'partition')}); that of the others ${unseen}.`
+    )
+  }
+  if (unknown > 0) {
+    sentences.push(`How far ${counted(unknown, 'partition')} of ${source} got can’t be told now.`)
+  } else if (unseen === null) {
+    sentences.push(`How far ${destination} is behind ${source} is being found out.`)
   }
   return sentences
 }

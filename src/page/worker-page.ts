@@ -48,7 +48,10 @@ export class WorkerPage implements Page {
       const watch = new GroupWatch({
         newLooker: () => options.newLooker(flow),
         ownKeys: () => ownKeys(options.status().flows[index]),
-        seen: last => page.seen(last)
+        seen: last => {
+          page.seen(last)
+          this.#now = undefined
+        }
       })
       return { page, watch }
     })

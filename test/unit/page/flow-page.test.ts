@@ -41,18 +41,24 @@ class Watched {
     this.page.seen({ ...seen, atMs: this.atMs, wallAtMs: WALL_MS + this.atMs })
   }
 
-  view(): FlowView {
+  view(trouble: string | null = null): FlowView {
     const moment = { nowMs: this.atMs, wallNowMs: WALL_MS + this.atMs }
     this.page.sample(this.status, moment)
-    return this.page.view(this.page.now(this.status, moment), null, null, QUERY, moment)
+    return this.page.view(this.page.now(this.status, moment), null, trouble, QUERY, moment)
   }
 }
 
 describe('a flow on the page', () => {
   it('is this worker’s own share until somebody has looked at the group', () => {
     const watched = new Watched()
-    const { exposure, table, workers, workersNote } = watched.view()
-    assert.equal(exposure, 'If east were lost now: 10 records, 1.5 s.')
+    const { verdict, exposure, backlog, figures, table, workers, workersNote } = watched.view()
+    assert.equal(verdict.level, 'unknown')
+    assert.equal(exposure, 'If east were lost now: at least 10 records, 1.5 s; not known of what other workers mirror.')
+    assert.equal(backlog, null)
+    assert.deepEqual(
+      figures.slice(0, 3).map(({ value, note }) => `${value} ${note}`),
+      ['– not known of all partitions', '1,000/s 1.0 MiB/s by this worker', '1 of this worker, 0 need attention']
+    )
     assert.equal(table.caption, '1 to 1 of 1 partition')
     assert.equal(workers, null)
     assert.match(workersNote, /^Only this worker’s partitions/)
@@ -96,6 +102,18 @@ describe('a flow on the page', () => {
     watched.status = flowStatus({ partitions: [], exposure: { records: null, seconds: null } })
     watched.seen(other(1_000, { judgement: { ...other(0).judgement, state: 'mirrored', lagRecords: 0 } }))
     assert.equal(watched.view().verdict.level, 'unknown')
+  })
+
+  it('does not trust what it has not seen any more, whatever that was', () => {
+    const watched = new Watched()
+    const halted = { ...other(900).judgement, state: 'gap' } as const
+    watched.seen(other(900, { judgement: halted }))
+    assert.equal(watched.view().verdict.level, 'attention')
+    watched.atMs = 60_000
+    const { verdict, exposure } = watched.view('east cannot be reached')
+    assert.equal(verdict.level, 'unknown')
+    assert.match(verdict.sentences[0]!, /that of the others can’t be looked at: east cannot be reached\.$/)
+    assert.match(exposure, /not known of what other workers mirror/)
   })
 
   it('has a partition of another worker behind, then stalled, when that one does not move any more', () => {
@@ -160,6 +178,7 @@ describe('a flow on the page', () => {
     const level = (changes: Parameters<typeof partitionStatus>[0]) => {
       const watched = new Watched()
       watched.status = flowStatus({ partitions: [partitionStatus(changes)] })
+      watched.seen()
       return watched.view().verdict.level
     }
     assert.equal(level({ retentionMarginSeconds: 600, etaSeconds: null }), 'attention')

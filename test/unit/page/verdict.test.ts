@@ -7,6 +7,7 @@ function verdict(changes: Partial<FlowFacts>) {
     destination: 'west',
     notReadyReason: null,
     stopped: null,
+    unseen: null,
     partitions: 12,
     halted: new Map(),
     stalled: 0,
@@ -41,6 +42,7 @@ describe('the verdict', () => {
     assert.equal(levels({ exposure: { records: 5, seconds: null } }), 'unknown')
     assert.equal(levels({ notReadyReason: 'west has not answered' }), 'unknown')
     assert.equal(levels({ partitions: 0, exposure: { records: 0, seconds: 0 } }), 'unknown')
+    assert.equal(levels({ unseen: 'is being looked at' }), 'unknown')
     assert.equal(levels({ stopped: STOPPED }), 'stopped')
     assert.equal(levels({ halted: new Map([['gap', 1]]) }), 'attention')
     assert.equal(levels({ stalled: 1 }), 'attention')
@@ -69,6 +71,20 @@ describe('the verdict', () => {
     assert.deepEqual(verdict({ halted: new Map([['gap', 1]]) }).sentences, [
       '1 partition stands still (gap); the others go on.'
     ])
+  })
+
+  it('is no more than this worker’s own share lets it be while nobody has seen the others’', () => {
+    const sentences = (changes: Partial<FlowFacts>) => verdict({ unseen: 'is being looked at', ...changes }).sentences
+    assert.deepEqual(sentences({}), [
+      'Only this worker’s share is known (12 partitions); that of the others is being looked at.'
+    ])
+    assert.deepEqual(sentences({ unseen: 'can’t be looked at: east cannot be reached', unknown: 12 }), [
+      'Only this worker’s share is known (12 partitions); that of the others can’t be looked at: east cannot be reached.',
+      'How far 12 partitions of east got can’t be told now.'
+    ])
+    // A spare worker has none, which says nothing of what is selected.
+    assert.equal(verdict({ unseen: 'is being looked at', partitions: 0 }).title, 'Not known')
+    assert.deepEqual(sentences({ stalled: 1 }), verdict({ stalled: 1 }).sentences)
   })
 
   it('says how late it is, and what of it is on purpose', () => {
