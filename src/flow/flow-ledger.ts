@@ -37,6 +37,8 @@ export class FlowLedger {
   readonly #uncommitted = new Map<string, Uncommitted>()
   /** Up to which source offset owned partitions were found equal to their copies. */
   readonly #verified = new Map<string, number>()
+  /** How many differences were found in owned partitions: they stay ones when nobody verifies any more. */
+  readonly #differences = new Map<string, number>()
   /** How far partitions were when they were taken away without a commit. */
   readonly #remembered = new Map<string, Progress>()
   #hasUrgent = false
@@ -69,6 +71,7 @@ export class FlowLedger {
     for (const partition of partitions) {
       this.#owned.delete(partitionKey(partition))
       this.#verified.delete(partitionKey(partition))
+      this.#differences.delete(partitionKey(partition))
     }
   }
 
@@ -86,6 +89,8 @@ export class FlowLedger {
 
   foundDifferences({ topic, partition }: TopicPartition, differences: number): void {
     this.#metrics.countVerifyDifferences({ ...this.labels, topic, partition }, differences)
+    const key = partitionKey({ topic, partition })
+    if (this.#owned.has(key)) this.#differences.set(key, (this.#differences.get(key) ?? 0) + differences)
   }
 
   /** Nobody verifies any more. */
@@ -215,6 +220,7 @@ export class FlowLedger {
   }
 
   #statusOf({ topic, partition, report }: OwnedPartition, retentionMs: number | undefined): PartitionStatus {
+    const key = partitionKey({ topic, partition })
     const isCopied = report?.state !== 'halted' && report?.backlogRecords === 0
     return {
       topic,
@@ -228,8 +234,9 @@ export class FlowLedger {
       lagRecords: report?.lagRecords ?? null,
       lagSeconds: report?.lagSeconds ?? null,
       retentionMarginSeconds: retentionMargin(report, retentionMs),
-      etaSeconds: isCopied ? 0 : (this.#etas.get(partitionKey({ topic, partition })) ?? null),
-      verifiedOffset: this.#verified.get(partitionKey({ topic, partition })) ?? null
+      etaSeconds: isCopied ? 0 : (this.#etas.get(key) ?? null),
+      verifiedOffset: this.#verified.get(key) ?? null,
+      verifyDifferences: this.#differences.get(key) ?? 0
     }
   }
 

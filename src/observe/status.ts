@@ -27,6 +27,8 @@ export interface PartitionStatus {
   readonly etaSeconds: number | null
   /** Source offset below which all records were found equal to their copies; `null` while nobody has looked. */
   readonly verifiedOffset: number | null
+  /** Differences from its copy that verification in the background has found since this worker owns it. */
+  readonly verifyDifferences: number
 }
 
 /** Something that happened to a source partition; `schemas/source-event.avsc` describes the fields. */

@@ -43,6 +43,7 @@ export function flowView(facts: FlowViewFacts): FlowView {
   const { now, query, samples, moment } = facts
   const { status, rows, exposure, etaSeconds, seen } = now
   const { source, destination } = status
+  const differing = status.partitions.filter(({ verifyDifferences }) => verifyDifferences > 0)
   return {
     source,
     destination,
@@ -54,6 +55,8 @@ export function flowView(facts: FlowViewFacts): FlowView {
       partitions: rows.length,
       halted: haltedByReason(rows),
       stalled: rows.filter(({ state }) => state === 'stalled').length,
+      differences: differing.reduce((sum, { verifyDifferences }) => sum + verifyDifferences, 0),
+      differing: differing.map(({ topic, partition }) => `${topic}-${partition}`),
       unknown: rows.filter(({ lagRecords, lagSeconds }) => lagRecords === null || lagSeconds === null).length,
       lagLimitSeconds: facts.limits.lagSeconds,
       delaySeconds: facts.delaySeconds,

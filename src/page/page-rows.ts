@@ -1,6 +1,7 @@
 /** Partitions as the page shows them: what this worker knows of its own, and what the clusters say of all others. Pure. */
 import { partitionKey } from '../cluster/offsets.ts'
 import type { EventStatus, PartitionStatus } from '../observe/status.ts'
+import { counted } from '../terminal/amounts.ts'
 import type { OutsidePartition } from './group-look.ts'
 import type { OutsideLag } from './outside-lag.ts'
 import { type PartitionRow, ROW_STATES, type RowQuery, type RowState } from './page-view.ts'
@@ -17,9 +18,12 @@ export interface Limits {
 export function ownRow(status: PartitionStatus, worker: string, standingSeconds: number, limits: Limits): PartitionRow {
   const { topic, partition, nextSourceOffset, sourceEndOffset, lagRecords, lagSeconds, etaSeconds } = status
   const state = ownState(status, standingSeconds, limits)
-  const detail = status.detail ?? (state === 'stalled' ? standing(standingSeconds) : null)
+  const details = [
+    status.detail ?? (state === 'stalled' ? standing(standingSeconds) : null),
+    status.verifyDifferences > 0 ? differing(status.verifyDifferences) : null
+  ]
   return {
-    ...{ topic, partition, state, reason: status.reason, detail, worker, isOwn: true },
+    ...{ topic, partition, state, reason: status.reason, detail: joined(details), worker, isOwn: true },
     ...{ nextSourceOffset, sourceEndOffset, lagRecords, lagSeconds, etaSeconds }
   }
 }
@@ -27,6 +31,7 @@ export function ownRow(status: PartitionStatus, worker: string, standingSeconds:
 function ownState(status: PartitionStatus, standingSeconds: number, limits: Limits): RowState {
   if (status.state === 'halted') return status.reason === 'stopped' ? 'stopped' : 'halted'
   if (standingSeconds >= limits.stallSeconds) return 'stalled'
+  if (status.verifyDifferences > 0) return 'differs'
   const isStarting = status.state !== 'mirroring'
   if (status.lagRecords === null || status.lagSeconds === null) return isStarting ? 'starting' : 'unknown'
   if (status.lagSeconds > limits.lagSeconds) return 'behind'
@@ -106,6 +111,15 @@ function standing(seconds: number): string {
   return `it has records to copy and has not moved for ${Math.round(seconds)} s`
 }
 
+function differing(differences: number): string {
+  return `verification found ${counted(differences, 'difference')} between its records and their copies: the log of this worker has each place`
+}
+
+function joined(details: readonly (string | null)[]): string | null {
+  const told = details.filter(detail => detail !== null)
+  return told.length === 0 ? null : told.join('; ')
+}
+
 const NEED = new Map<RowState, number>(ROW_STATES.map((state, index) => [state, index]))
 
 /**
@@ -128,7 +142,7 @@ function descending(a: number | null, b: number | null): number {
 
 /** What somebody has to look at. */
 export function needsAttention({ state }: PartitionRow): boolean {
-  return state === 'halted' || state === 'stalled' || state === 'unknown'
+  return state === 'halted' || state === 'stalled' || state === 'differs' || state === 'unknown'
 }
 
 /** Those that are asked for, in their order. A search is a part of a name and no pattern, so that no input can make it slow. */

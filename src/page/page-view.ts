@@ -18,6 +18,8 @@ export const ROW_STATES = [
   'halted',
   /** It has lag, nothing fails, and it does not move. */
   'stalled',
+  /** What stands at the destination is not what the source has: verification has found differences. It is mirrored on. */
+  'differs',
   /** What its lag is can't be told. */
   'unknown',
   'behind',

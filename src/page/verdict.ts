@@ -17,6 +17,9 @@ export interface FlowFacts {
   /** Halted partitions by what each of them says first (`gap`, `not-authorized`, …). */
   readonly halted: ReadonlyMap<string, number>
   readonly stalled: number
+  /** Differences from their copies that verification has found, and the partitions that have them. */
+  readonly differences: number
+  readonly differing: readonly string[]
   /** Partitions whose lag is not known. */
   readonly unknown: number
   readonly exposure: Exposure
@@ -34,6 +37,8 @@ export interface FlowFacts {
 
 /** A heartbeat crosses the flow every second; it is a record as any other. */
 const HEARTBEAT_AGE_MAX_SECONDS = 60
+/** Partitions that a sentence names. */
+const NAMES_MAX = 3
 
 export function verdictOf(flow: FlowFacts): Verdict {
   const { source, destination, notReadyReason, stopped, exposure } = flow
@@ -85,6 +90,10 @@ function troublesOf(flow: FlowFacts): string[] {
     const verb = stalled === 1 ? 'does' : 'do'
     sentences.push(`${counted(stalled, 'partition')} with records to copy ${verb} not move, though nothing fails.`)
   }
+  if (flow.differences > 0) {
+    const found = counted(flow.differences, 'difference')
+    sentences.push(`Verification found ${found} between records and their copies in ${namesInWords(flow.differing)}.`)
+  }
   if (deletedInSeconds !== null) {
     const when = deletedInSeconds === 0 ? 'now' : `in ${inWords(deletedInSeconds)}`
     sentences.push(`${source} deletes records ${when} that will not be copied by then.`)
@@ -93,6 +102,13 @@ function troublesOf(flow: FlowFacts): string[] {
     sentences.push(`No heartbeat from ${source} has reached ${destination} for ${inWords(age)}.`)
   }
   return sentences
+}
+
+function namesInWords(names: readonly string[]): string {
+  const more = names.length - NAMES_MAX
+  const [shown, others] =
+    more > 0 ? [names.slice(0, NAMES_MAX), ` and ${counted(more, 'more partition')}`] : [names, '']
+  return `${shown.join(', ')}${others}`
 }
 
 function unknownInWords({ source, destination, partitions, unknown, unseen }: FlowFacts): string[] {

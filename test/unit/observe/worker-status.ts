@@ -16,6 +16,7 @@ export function partitionStatus(changes: Partial<PartitionStatus> = {}): Partiti
     retentionMarginSeconds: 600_000,
     etaSeconds: 0,
     verifiedOffset: 80,
+    verifyDifferences: 0,
     ...changes
   }
 }

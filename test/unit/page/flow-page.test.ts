@@ -174,6 +174,19 @@ describe('a flow on the page', () => {
     )
   })
 
+  it('needs attention where verification has found differences, though all of it moves', () => {
+    const watched = new Watched()
+    const differing = partitionStatus({ partition: 7, verifyDifferences: 2 })
+    watched.status = flowStatus({ partitions: [partitionStatus(), differing] })
+    watched.seen()
+    const { verdict, table } = watched.view()
+    assert.deepEqual(
+      [verdict.level, ...verdict.sentences],
+      ['attention', 'Verification found 2 differences between records and their copies in orders-7.']
+    )
+    assert.equal(table.rows[0]!.state, 'differs')
+  })
+
   it('warns of records that the source deletes before they are copied', () => {
     const level = (changes: Parameters<typeof partitionStatus>[0]) => {
       const watched = new Watched()

@@ -49,6 +49,13 @@ describe('a row of a partition', () => {
     assert.equal(state({ state: 'fencing', lagRecords: null, lagSeconds: null }, 60), 'stalled')
     assert.equal(state({ state: 'halted', reason: 'gap' }, 60), 'halted')
     assert.equal(state({ state: 'halted', reason: 'stopped' }), 'stopped')
+    assert.equal(state({ verifyDifferences: 2, lagSeconds: 11 }), 'differs')
+    assert.equal(state({ verifyDifferences: 2 }, 60), 'stalled')
+    assert.match(
+      own({ verifyDifferences: 2 }, 60).detail!,
+      /not moved for 60 s; verification found 2 differences between/
+    )
+    assert.equal(needsAttention(own({ verifyDifferences: 2 })), true)
   })
 
   it('of this worker is meant to move unless it stands still for a reason or has nothing to do', () => {

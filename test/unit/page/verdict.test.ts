@@ -11,6 +11,8 @@ function verdict(changes: Partial<FlowFacts>) {
     partitions: 12,
     halted: new Map(),
     stalled: 0,
+    differences: 0,
+    differing: [],
     unknown: 0,
     exposure: { records: 10, seconds: 0.4 },
     etaSeconds: 0,
@@ -47,6 +49,7 @@ describe('the verdict', () => {
     assert.equal(levels({ halted: new Map([['gap', 1]]) }), 'attention')
     assert.equal(levels({ stalled: 1 }), 'attention')
     assert.equal(levels({ deletedInSeconds: 600 }), 'attention')
+    assert.equal(levels({ differences: 1, differing: ['orders-7'] }), 'attention')
     assert.equal(levels({ heartbeatAgeSeconds: 61 }), 'attention')
   })
 
@@ -71,6 +74,14 @@ describe('the verdict', () => {
     assert.deepEqual(verdict({ halted: new Map([['gap', 1]]) }).sentences, [
       '1 partition stands still (gap); the others go on.'
     ])
+  })
+
+  it('names partitions that verification has found to differ, though not all of many', () => {
+    const said = (differing: string[]) => verdict({ differences: 7, differing }).sentences
+    const found = 'Verification found 7 differences between records and their copies in '
+    assert.deepEqual(said(['a-0', 'b-1', 'c-2']), [`${found}a-0, b-1, c-2.`])
+    assert.deepEqual(said(['a-0', 'b-1', 'c-2', 'd-3']), [`${found}a-0, b-1, c-2 and 1 more partition.`])
+    assert.deepEqual(said(['a-0', 'b-1', 'c-2', 'd-3', 'e-4']), [`${found}a-0, b-1, c-2 and 2 more partitions.`])
   })
 
   it('is no more than this worker’s own share lets it be while nobody has seen the others’', () => {
