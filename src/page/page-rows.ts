@@ -19,7 +19,7 @@ export function ownRow(status: PartitionStatus, worker: string, standingSeconds:
   const { topic, partition, nextSourceOffset, sourceEndOffset, lagRecords, lagSeconds, etaSeconds } = status
   const state = ownState(status, standingSeconds, limits)
   const details = [
-    status.detail ?? (state === 'stalled' ? standing(standingSeconds) : null),
+    status.detail ?? standingInWords(status, standingSeconds, limits),
     status.verifyDifferences > 0 ? differing(status.verifyDifferences) : null
   ]
   return {
@@ -30,17 +30,31 @@ export function ownRow(status: PartitionStatus, worker: string, standingSeconds:
 
 function ownState(status: PartitionStatus, standingSeconds: number, limits: Limits): RowState {
   if (status.state === 'halted') return status.reason === 'stopped' ? 'stopped' : 'halted'
-  if (standingSeconds >= limits.stallSeconds) return 'stalled'
+  const { lagRecords, lagSeconds } = status
+  const isStanding = standingSeconds >= limits.stallSeconds
+  if (isStanding && lagRecords !== null && lagRecords > 0) return 'stalled'
   if (status.verifyDifferences > 0) return 'differs'
   const isStarting = status.state !== 'mirroring'
-  if (status.lagRecords === null || status.lagSeconds === null) return isStarting ? 'starting' : 'unknown'
-  if (status.lagSeconds > limits.lagSeconds) return 'behind'
+  if (lagRecords === null || lagSeconds === null) return isStarting && !isStanding ? 'starting' : 'unknown'
+  if (lagSeconds > limits.lagSeconds) return 'behind'
   return isStarting ? 'starting' : 'up to date'
 }
 
-/** Whether it is meant to move: neither standing still for a reason, nor held back on purpose, nor without anything to do. */
+function standingInWords({ state }: PartitionStatus, standingSeconds: number, limits: Limits): string | null {
+  if (standingSeconds < limits.stallSeconds) return null
+  if (state === 'mirroring' || state === 'draining') return standing(standingSeconds)
+  const doing = state === 'fencing' ? 'earlier owners are being shut out' : 'it is being found out where to go on'
+  return `${doing} for ${Math.round(standingSeconds)} s, which takes a moment where both clusters answer: the log of this worker may say why`
+}
+
+/**
+ * Whether it is meant to move: it is about to begin, or is known to have something left to do that is not held back on purpose. Where the
+ * source does not tell, nobody knows whether there is anything.
+ */
 export function isOwnWaiting({ state, lagRecords, etaSeconds }: PartitionStatus): boolean {
-  return state !== 'halted' && lagRecords !== 0 && etaSeconds !== 0
+  if (state === 'halted') return false
+  if (state === 'fencing' || state === 'resuming') return true
+  return lagRecords !== null && lagRecords > 0 && etaSeconds !== 0
 }
 
 /** What there is to know of a partition that this worker does not mirror, beside what the clusters say. */
@@ -71,7 +85,7 @@ export function outsideRow(seen: OutsidePartition, news: OutsideNews, limits: Li
   return {
     ...{ topic, partition, state, worker, isOwn: false },
     reason: halted?.reason ?? null,
-    detail: state === 'stalled' ? stalled : (halted?.detail ?? judgement.detail),
+    detail: joined([halted?.detail ?? judgement.detail, state === 'stalled' ? stalled : null]),
     nextSourceOffset: judgement.nextSourceOffset,
     sourceEndOffset: lag.sourceEndOffset,
     lagRecords: lag.records,

@@ -16,14 +16,14 @@ export interface Verdict {
 export const ROW_STATES = [
   /** It stands still with a reason, or its two logs contradict each other. */
   'halted',
-  /** It has lag, nothing fails, and it does not move. */
+  /** It is known to have lag, and does not move. */
   'stalled',
   /** What stands at the destination is not what the source has: verification has found differences. It is mirrored on. */
   'differs',
   /** What its lag is can't be told. */
   'unknown',
   'behind',
-  /** Its owner finds out where to go on. */
+  /** Its owner is about to find out where to go on. */
   'starting',
   /** It stands still because somebody has ordered that. */
   'stopped',

@@ -88,7 +88,7 @@ function troublesOf(flow: FlowFacts): string[] {
   }
   if (stalled > 0) {
     const verb = stalled === 1 ? 'does' : 'do'
-    sentences.push(`${counted(stalled, 'partition')} with records to copy ${verb} not move, though nothing fails.`)
+    sentences.push(`${counted(stalled, 'partition')} with records to copy ${verb} not move.`)
   }
   if (flow.differences > 0) {
     const found = counted(flow.differences, 'difference')

@@ -174,6 +174,28 @@ describe('a flow on the page', () => {
     )
   })
 
+  it('knows nothing, rather than that partitions stall, for as long as the source does not tell', () => {
+    const watched = new Watched()
+    const unheard = { lagRecords: null, lagSeconds: null, etaSeconds: null }
+    const level = () => {
+      watched.seen()
+      return watched.view().verdict.level
+    }
+    // One that had caught up, and one that had not.
+    watched.status = flowStatus({
+      partitions: [
+        partitionStatus({ ...unheard, nextSourceOffset: 100 }),
+        partitionStatus({ ...unheard, partition: 1 })
+      ],
+      exposure: { records: null, seconds: null }
+    })
+    for (; watched.atMs <= 120_000; watched.atMs += 5_000) assert.equal(level(), 'unknown')
+    assert.deepEqual(
+      watched.view().table.rows.map(({ state }) => state),
+      ['unknown', 'unknown']
+    )
+  })
+
   it('needs attention where verification has found differences, though all of it moves', () => {
     const watched = new Watched()
     const differing = partitionStatus({ partition: 7, verifyDifferences: 2 })

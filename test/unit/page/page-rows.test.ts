@@ -20,8 +20,14 @@ function own(changes: Partial<PartitionStatus>, standingSeconds = 0): PartitionR
   return ownRow(partitionStatus(changes), 'alpha', standingSeconds, LIMITS)
 }
 
-function outside(state: MirrorState, news: Partial<OutsideNews> = {}, topic = 'orders', partition = 0): PartitionRow {
-  const judgement = { state, detail: null, nextSourceOffset: 90, sourceEndOffset: 100, lagRecords: 10 }
+function outside(
+  state: MirrorState,
+  news: Partial<OutsideNews> = {},
+  topic = 'orders',
+  partition = 0,
+  told: string | null = null
+): PartitionRow {
+  const judgement = { state, detail: told, nextSourceOffset: 90, sourceEndOffset: 100, lagRecords: 10 }
   return outsideRow(
     { topic, partition, judgement, told: undefined },
     {
@@ -46,7 +52,12 @@ describe('a row of a partition', () => {
     assert.equal(state({ state: 'fencing', lagRecords: null, lagSeconds: null }), 'starting')
     assert.equal(state({ state: 'resuming', lagSeconds: 11 }), 'behind')
     assert.equal(state({}, 60), 'stalled')
-    assert.equal(state({ state: 'fencing', lagRecords: null, lagSeconds: null }, 60), 'stalled')
+    assert.equal(state({ state: 'fencing' }, 60), 'stalled')
+    // Whether anything is left to do nobody knows while the source does not tell.
+    for (const waiting of ['mirroring', 'fencing', 'resuming'] as const) {
+      assert.equal(state({ state: waiting, lagRecords: null, lagSeconds: null }, 60), 'unknown')
+    }
+    assert.equal(state({ state: 'fencing', lagRecords: 0, lagSeconds: 0 }, 60), 'starting')
     assert.equal(state({ state: 'halted', reason: 'gap' }, 60), 'halted')
     assert.equal(state({ state: 'halted', reason: 'stopped' }), 'stopped')
     assert.equal(state({ verifyDifferences: 2, lagSeconds: 11 }), 'differs')
@@ -58,9 +69,19 @@ describe('a row of a partition', () => {
     assert.equal(needsAttention(own({ verifyDifferences: 2 })), true)
   })
 
+  it('of this worker says what it stands still at', () => {
+    assert.match(own({}, 60).detail!, /^it has records to copy and has not moved for 60 s$/)
+    assert.match(own({ state: 'fencing' }, 60).detail!, /^earlier owners are being shut out for 60 s/)
+    const resuming = own({ state: 'resuming', lagRecords: null, lagSeconds: null }, 61)
+    assert.match(resuming.detail!, /^it is being found out where to go on for 61 s/)
+    assert.equal(own({ state: 'resuming' }, 59).detail, null)
+  })
+
   it('of this worker is meant to move unless it stands still for a reason or has nothing to do', () => {
     assert.equal(isOwnWaiting(partitionStatus({ etaSeconds: 5 })), true)
-    assert.equal(isOwnWaiting(partitionStatus({ etaSeconds: null, lagRecords: null })), true)
+    assert.equal(isOwnWaiting(partitionStatus({ etaSeconds: null, lagRecords: null })), false, 'nobody knows')
+    assert.equal(isOwnWaiting(partitionStatus({ state: 'fencing', lagRecords: null })), true)
+    assert.equal(isOwnWaiting(partitionStatus({ state: 'resuming', lagRecords: 0, etaSeconds: 0 })), true)
     assert.equal(isOwnWaiting(partitionStatus({ etaSeconds: 0 })), false, 'new traffic, or held back on purpose')
     assert.equal(isOwnWaiting(partitionStatus({ etaSeconds: null, lagRecords: 0 })), false)
     assert.equal(isOwnWaiting(partitionStatus({ etaSeconds: null, state: 'halted' })), false)
@@ -89,6 +110,8 @@ describe('a row of a partition', () => {
     const { state: halted, reason, detail } = outside('not started', { halt })
     assert.deepEqual([halted, reason, detail], ['halted', 'recreated', 'orders was made anew'])
     assert.equal(state('behind', { halt, isStopped: true }), 'stopped')
+    const missing = outside('missing', { standingSeconds: 61 }, 'orders', 0, 'east.orders is not at the destination')
+    assert.match(missing.detail!, /^east.orders is not at the destination; it has records to copy and has not moved/)
     assert.match(outside('behind', { standingSeconds: 61 }).detail!, /not moved for 61 s; the page or the log of bravo/)
   })
 })
