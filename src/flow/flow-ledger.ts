@@ -261,11 +261,17 @@ export class FlowLedger {
   }
 }
 
-/** Kafka deletes by the timestamps of records, so that is what counts here, also where a producer's clock was wrong. */
+/**
+ * Kafka deletes by the timestamps of records, so that is what counts here, also where a producer's clock was wrong. Of a topic without
+ * anything new for longer than its retention the newest record that was copied is as old as one that is deleted now: it says nothing
+ * of one that is missing unless one is known to be.
+ */
 function retentionMargin(report: PartitionReport | undefined, retentionMs: number | undefined): number | null {
   if (report === undefined || retentionMs === undefined) return null
-  const { lagRecords, reachedTimestampMs } = report
+  const { lagRecords, reachedTimestampMs, sourceEndOffset, progress } = report
   if (lagRecords === 0) return retentionMs / 1_000
+  const wasBehind = sourceEndOffset !== null && sourceEndOffset > (progress?.nextSourceOffset ?? 0)
+  if (lagRecords === null && !wasBehind) return null
   if (reachedTimestampMs === null || reachedTimestampMs < 0) return null
   return Math.max(0, (reachedTimestampMs + retentionMs - Date.now()) / 1_000)
 }

@@ -21,7 +21,7 @@ export interface PartitionStatus {
   readonly lagRecords: number | null
   /** `null` when the source cannot be asked now; 0 when caught up. */
   readonly lagSeconds: number | null
-  /** Until the source's retention deletes the next record needed, by the timestamps of its records; `null` while unknown, and where it never does. */
+  /** Until the source's retention deletes the next record needed, by the timestamps of its records; `null` while unknown (also whether there is such a record), and where it never does. */
   readonly retentionMarginSeconds: number | null
   /** Until its backlog is copied, at the rate of the last seconds; 0 when there is none, `null` while it is not known. */
   readonly etaSeconds: number | null

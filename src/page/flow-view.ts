@@ -109,7 +109,8 @@ function deletedIn({ partitions }: FlowStatus): number | null {
   let soonest: number | null = null
   for (const { lagRecords, retentionMarginSeconds: margin, etaSeconds } of partitions) {
     if (lagRecords === 0 || margin === null || margin > DELETED_SOON_SECONDS) continue
-    if (etaSeconds !== null && etaSeconds < margin) continue
+    // What is on its way is newer than the one before it, by whose time the margin goes.
+    if (etaSeconds === 0 || (etaSeconds !== null && etaSeconds < margin)) continue
     soonest = Math.min(soonest ?? margin, margin)
   }
   return soonest

@@ -204,6 +204,17 @@ describe('FlowLedger', () => {
       assert.equal(marginOf({ lagRecords: 3, reachedTimestampMs: -1 }, DAY_MS), null)
       assert.equal(marginOf({ lagRecords: null, reachedTimestampMs: null }, DAY_MS), null)
     })
+
+    it('is unknown of a quiet topic that lacked nothing when the source was last heard of', () => {
+      const unheard = { lagRecords: null, lagSeconds: null, reachedTimestampMs: Date.now() - 9 * DAY_MS }
+      const at = (nextSourceOffset: number) =>
+        marginOf({ ...unheard, sourceEndOffset: 100, progress: progressAt(nextSourceOffset) }, DAY_MS)
+      assert.equal(at(100), null)
+      // Progress may be further than the end that was heard of last.
+      assert.equal(at(101), null)
+      assert.equal(at(99), 0)
+      assert.equal(marginOf({ ...unheard, sourceEndOffset: null, progress: progressAt(100) }, DAY_MS), null)
+    })
   })
 
   describe('exposure', () => {

@@ -219,6 +219,9 @@ describe('a flow on the page', () => {
     assert.equal(level({ retentionMarginSeconds: 600, etaSeconds: null }), 'attention')
     assert.equal(level({ retentionMarginSeconds: 600, etaSeconds: 700 }), 'attention')
     assert.equal(level({ retentionMarginSeconds: 600, etaSeconds: 500 }), 'trusted')
+    assert.equal(level({ retentionMarginSeconds: 0, etaSeconds: 500 }), 'attention')
+    // A record in flight to a topic that was quiet for longer than its retention.
+    assert.equal(level({ retentionMarginSeconds: 0, lagRecords: 1, etaSeconds: 0 }), 'trusted')
     assert.equal(level({ retentionMarginSeconds: 600, lagRecords: 0, lagSeconds: 0, etaSeconds: 0 }), 'trusted')
     assert.equal(level({ retentionMarginSeconds: 7_200, etaSeconds: null }), 'trusted')
   })
