@@ -45,6 +45,8 @@ export interface FlowNow {
 /** One flow on the page: the rows of its partitions, and its last minutes. */
 export class FlowPage {
   readonly limits: Limits
+  /** What another worker holds back on purpose shows as lag that does not move. */
+  readonly #othersLimits: Limits
   readonly delaySeconds: number
   readonly #clientId: string
   readonly #standing = new StandingStill()
@@ -68,6 +70,7 @@ export class FlowPage {
       lagSeconds: LAG_LIMIT_SECONDS + this.delaySeconds,
       stallSeconds: config.stallTimeoutMs / 1_000
     }
+    this.#othersLimits = { ...this.limits, stallSeconds: this.limits.stallSeconds + this.delaySeconds }
   }
 
   /** Somebody has looked at the group. */
@@ -176,20 +179,21 @@ export class FlowPage {
   /** As of when they were looked at: what a commit tells does not become old by nobody looking for the next one. */
   #outsideRows(others: readonly OutsidePartition[], status: FlowStatus, at: LastSeen): PartitionRow[] {
     const halts = haltedByEvents(status.events)
-    const isStopped = status.stopped !== null && status.stopped.stopAt === null
+    const order = status.stopped
     return others.map(partition => {
       const key = partitionKey(partition)
       const { judgement, told } = partition
       const { nextSourceOffset, sourceEndOffset, lagRecords } = judgement
       const behindSinceMs = this.#behindSinceMs.get(key)
       const news = {
-        ...{ isStopped, halt: halts.get(key) },
+        isStopped: order !== null && (order.stopAt === null || order.id === partition.stopped),
+        halt: halts.get(key),
         lag: outsideLag({ nextSourceOffset, sourceEndOffset, lagRecords, told, behindSinceMs }, at.atMs, at.wallAtMs),
         worker: this.#owners.get(key) ?? null,
         etaSeconds: this.#etas.get(key) ?? null,
         standingSeconds: this.#othersStanding.secondsOf(partition, at.atMs)
       }
-      return outsideRow(partition, news, this.limits)
+      return outsideRow(partition, news, this.#othersLimits)
     })
   }
 }

@@ -14,6 +14,8 @@ export interface OutsidePartition extends TopicPartition {
   readonly judgement: Judgement
   /** What its owner knew when it last committed. */
   readonly told: SourceEnd | undefined
+  /** Id of the order that it stood still by when its owner last committed; `undefined` where there was none. */
+  readonly stopped: string | undefined
 }
 
 /** The whole group at one moment. */
@@ -117,7 +119,8 @@ export class ClusterLooker implements GroupLooker {
         },
         this.#config.start
       )
-      return { topic: pair.topic, partition: pair.partition, judgement, told: committed?.sourceEnd }
+      const { topic, partition } = pair
+      return { topic, partition, judgement, told: committed?.sourceEnd, stopped: committed?.stopped }
     })
   }
 }

@@ -64,7 +64,7 @@ export interface OutsideNews {
   readonly worker: string | null
   readonly etaSeconds: number | null
   readonly standingSeconds: number
-  /** The flow stands still by an order. */
+  /** It stands still by an order, as the whole flow does or because it has copied all that was to be copied. */
   readonly isStopped: boolean
   /** What its owner wrote to the event log when it halted the partition, if nobody has decided since. */
   readonly halt: EventStatus | undefined

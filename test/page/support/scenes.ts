@@ -158,7 +158,8 @@ function outside(
       sourceEndOffset,
       lagRecords
     },
-    told: { offset: sourceEndOffset!, seenAtMs: Date.now(), lagSeconds: 0.1 }
+    told: { offset: sourceEndOffset!, seenAtMs: Date.now(), lagSeconds: 0.1 },
+    stopped: undefined
   }
 }
 

@@ -21,14 +21,19 @@ function other(nextSourceOffset: number, changes: Partial<OutsidePartition> = {}
       lagRecords: 1_000 - nextSourceOffset
     },
     told: { offset: nextSourceOffset + 5, seenAtMs: WALL_MS, lagSeconds: 0.2 },
+    stopped: undefined,
     ...changes
   }
 }
 
 class Watched {
-  readonly page = new FlowPage({ delayMs: 0, stallTimeoutMs: 60_000 }, 'alpha')
+  readonly page: FlowPage
   status: FlowStatus = flowStatus()
   atMs = 0
+
+  constructor(delayMs = 0) {
+    this.page = new FlowPage({ delayMs, stallTimeoutMs: 60_000 }, 'alpha')
+  }
 
   seen(...others: readonly OutsidePartition[]): void {
     const seen: GroupSeen = {
@@ -143,6 +148,43 @@ describe('a flow on the page', () => {
       ['stopped', 'stopped']
     )
     assert.equal(verdict.level, 'stopped')
+  })
+
+  it('has only those stopped that have reached the time of an order, and the others as they are', () => {
+    const watched = new Watched()
+    const order = { id: 'a', stoppedBy: 'ops', stoppedAt: '2026-01-01T00:00:00.000Z', reason: 'bad deployment' }
+    watched.status = flowStatus({ stopped: { ...order, stopAt: '2026-01-01T01:00:00.000Z' } })
+    const states = () => new Map(watched.view().table.rows.map(({ partition, state }) => [partition, state] as const))
+    const look = () =>
+      watched.seen(
+        other(900, { stopped: 'a' }),
+        other(900, { partition: 4, stopped: 'an older one' }),
+        other(900, { partition: 5 })
+      )
+    look()
+    assert.deepEqual(
+      states(),
+      new Map([
+        [3, 'stopped'],
+        [4, 'up to date'],
+        [5, 'up to date'],
+        [0, 'up to date']
+      ])
+    )
+    watched.atMs = 60_000
+    look()
+    assert.equal(states().get(3), 'stopped')
+    assert.equal(states().get(4), 'stalled')
+  })
+
+  it('does not have a partition of another worker stall that is held back on purpose', () => {
+    const watched = new Watched(600_000)
+    const state = () => {
+      watched.seen(other(900, { told: { offset: 905, seenAtMs: WALL_MS + watched.atMs, lagSeconds: 600 } }))
+      return watched.view().table.rows.find(({ topic }) => topic === 'users')!.state
+    }
+    for (; watched.atMs < 660_000; watched.atMs += 5_000) assert.equal(state(), 'up to date')
+    assert.equal(state(), 'stalled')
   })
 
   it('adds up how fast all move, and remembers the group only for as long as somebody looked', () => {

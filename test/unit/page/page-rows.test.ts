@@ -29,7 +29,7 @@ function outside(
 ): PartitionRow {
   const judgement = { state, detail: told, nextSourceOffset: 90, sourceEndOffset: 100, lagRecords: 10 }
   return outsideRow(
-    { topic, partition, judgement, told: undefined },
+    { topic, partition, judgement, told: undefined, stopped: undefined },
     {
       lag: { sourceEndOffset: 100, records: 10, seconds: 1 },
       worker: 'bravo',
