@@ -147,8 +147,7 @@ export class FlowPage {
       samples: (isShared ? this.#group : this.#own).samples,
       limits: this.limits,
       delaySeconds: this.delaySeconds,
-      clientId: this.#clientId,
-      ownerOf: partition => this.#owners.get(partitionKey(partition))
+      clientId: this.#clientId
     })
   }
 

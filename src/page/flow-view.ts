@@ -1,5 +1,4 @@
 /** Puts what is known of a flow into words, rows and points. Pure. */
-import type { TopicPartition } from '../cluster/offsets.ts'
 import type { EventStatus, FlowStatus, GroupStatus, OrderStatus } from '../observe/status.ts'
 import { counted, inThousands } from '../terminal/amounts.ts'
 import type { FlowNow, Moment } from './flow-page.ts'
@@ -36,7 +35,6 @@ export interface FlowViewFacts {
   readonly limits: Limits
   readonly delaySeconds: number
   readonly clientId: string
-  ownerOf(partition: TopicPartition): string | undefined
 }
 
 export function flowView(facts: FlowViewFacts): FlowView {
@@ -229,18 +227,17 @@ function groupsView(groups: readonly GroupStatus[]): GroupView[] {
   }))
 }
 
-/** One worker looks after groups for all: the owner of the first partition. */
-function groupsNote({ now, clientId, ownerOf }: FlowViewFacts): string {
+/** One worker looks after groups for all. */
+function groupsNote({ now, clientId }: FlowViewFacts): string {
   const { groups } = now.status
   const hidden = groups.length - GROUPS_MAX
   if (hidden > 0) return `${inThousands(hidden)} more, which would read less again, are in /api/status.`
   if (groups.length > 0) return ''
-  const first = now.rows
-    .filter(({ partition }) => partition === 0)
-    .reduce<string | undefined>((least, { topic }) => (least === undefined || topic < least ? topic : least), undefined)
-  const owner = first === undefined ? undefined : ownerOf({ topic: first, partition: 0 })
-  if (owner === undefined || owner === clientId) return 'No consumer group has positions to bring along yet.'
-  return `Worker ${owner} looks after the consumer groups of this flow; its page shows them.`
+  const inCharge = now.seen?.inCharge
+  if (inCharge === undefined)
+    return 'One worker looks after the consumer groups of this flow; which one is not known now.'
+  if (inCharge === clientId) return 'No consumer group has positions to bring along yet.'
+  return `Worker ${inCharge} looks after the consumer groups of this flow; its page shows them.`
 }
 
 function eventsView(events: readonly EventStatus[], order: OrderStatus | null): EventView[] {

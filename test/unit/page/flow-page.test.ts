@@ -35,8 +35,11 @@ class Watched {
     this.page = new FlowPage({ delayMs, stallTimeoutMs: 60_000 }, 'alpha')
   }
 
+  inCharge: string | undefined = 'alpha'
+
   seen(...others: readonly OutsidePartition[]): void {
     const seen: GroupSeen = {
+      inCharge: this.inCharge,
       workers: [
         { clientId: 'alpha', host: '/1', partitions: [{ topic: 'orders', partition: 0 }] },
         { clientId: 'bravo', host: '/2', partitions: others }
@@ -208,12 +211,16 @@ describe('a flow on the page', () => {
 
   it('says which worker looks after consumer groups where this one does not', () => {
     const watched = new Watched()
-    watched.status = flowStatus({ partitions: [partitionStatus({ topic: 'zebra' })] })
-    watched.seen(other(900, { topic: 'apples', partition: 0 }))
-    assert.equal(
-      watched.view().groupsNote,
-      'Worker bravo looks after the consumer groups of this flow; its page shows them.'
-    )
+    const note = (inCharge: string | undefined) => {
+      watched.inCharge = inCharge
+      watched.seen(other(900, { topic: 'apples', partition: 0 }))
+      return watched.view().groupsNote
+    }
+    assert.match(watched.view().groupsNote, /which one is not known now\.$/)
+    // Whoever owns the first partition that is shown.
+    assert.equal(note('alpha'), 'No consumer group has positions to bring along yet.')
+    assert.equal(note('bravo'), 'Worker bravo looks after the consumer groups of this flow; its page shows them.')
+    assert.match(note(undefined), /which one is not known now\.$/)
   })
 
   it('knows nothing, rather than that partitions stall, for as long as the source does not tell', () => {
