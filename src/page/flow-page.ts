@@ -7,7 +7,7 @@ import { flowView } from './flow-view.ts'
 import type { OutsidePartition } from './group-look.ts'
 import type { LastSeen } from './group-watch.ts'
 import { History, type Observed } from './history.ts'
-import { outsideLag } from './outside-lag.ts'
+import { OutsideLags } from './outside-lags.ts'
 import { byNeed, haltedByEvents, isOwnWaiting, type Limits, outsideRow, ownRow } from './page-rows.ts'
 import type { FlowView, PartitionRow, RowQuery } from './page-view.ts'
 import { PassedOffsets } from './passed-offsets.ts'
@@ -58,8 +58,7 @@ export class FlowPage {
   readonly #closing = new ClosingRate()
   readonly #passed = new PassedOffsets()
   #etas = new Map<string, number | null>()
-  /** Since when partitions of others have been seen behind. */
-  #behindSinceMs = new Map<string, number | undefined>()
+  #othersLags = new OutsideLags()
   #owners = new Map<string, string>()
   #last: LastSeen | undefined
 
@@ -75,16 +74,10 @@ export class FlowPage {
 
   /** Somebody has looked at the group. */
   seen(last: LastSeen): void {
-    const before = this.#last
     this.#last = last
     this.#owners = ownersOf(last)
     const behind = last.others.filter(({ judgement }) => (judgement.lagRecords ?? 0) > 0)
-    this.#behindSinceMs = new Map(
-      behind.map(partition => {
-        const key = partitionKey(partition)
-        return [key, this.#behindSinceMs.get(key) ?? before?.atMs]
-      })
-    )
+    this.#othersLags.look(last.others, last.atMs, last.wallAtMs)
     this.#etas = this.#closing.look(
       new Map(behind.map(partition => [partitionKey(partition), partition.judgement.lagRecords!])),
       last.atMs
@@ -155,7 +148,7 @@ export class FlowPage {
   #forgetOthers(): void {
     this.#last = undefined
     this.#owners = new Map()
-    this.#behindSinceMs = new Map()
+    this.#othersLags = new OutsideLags()
     this.#etas = new Map()
   }
 
@@ -181,13 +174,10 @@ export class FlowPage {
     const order = status.stopped
     return others.map(partition => {
       const key = partitionKey(partition)
-      const { judgement, told } = partition
-      const { nextSourceOffset, sourceEndOffset, lagRecords } = judgement
-      const behindSinceMs = this.#behindSinceMs.get(key)
       const news = {
         isStopped: order !== null && (order.stopAt === null || order.id === partition.stopped),
         halt: halts.get(key),
-        lag: outsideLag({ nextSourceOffset, sourceEndOffset, lagRecords, told, behindSinceMs }, at.atMs, at.wallAtMs),
+        lag: this.#othersLags.of(partition),
         worker: this.#owners.get(key) ?? null,
         etaSeconds: this.#etas.get(key) ?? null,
         standingSeconds: this.#othersStanding.secondsOf(partition, at.atMs)
