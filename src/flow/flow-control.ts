@@ -150,6 +150,7 @@ export class FlowControl {
       exposure,
       etaSeconds: isKnown ? status.etaSeconds : null,
       events: this.#events.recent,
+      halts: this.#events.halts,
       stopped: stopStatus(this.#events.orders.newest?.order),
       order: orderStatus(this.#events.orders.newest?.order),
       groups: this.#offsets.groups(performance.now()),

@@ -88,6 +88,8 @@ export interface FlowStatus {
   readonly etaSeconds: number | null
   /** What happened to source partitions lately, the newest first. */
   readonly events: readonly EventStatus[]
+  /** The newest event of each partition, whoever owns it, that stands still because of the source and of which nobody has decided since. */
+  readonly halts: readonly EventStatus[]
   /** Only in the worker that looks after groups and heartbeats for the whole flow; empty in the others. */
   readonly groups: readonly GroupStatus[]
   /** Since the newest heartbeat that arrived at the destination was sent; `null` in the other workers, and while none has arrived. */

@@ -8,7 +8,7 @@ import type { OutsidePartition } from './group-look.ts'
 import type { LastSeen } from './group-watch.ts'
 import { History, type Observed } from './history.ts'
 import { OutsideLags } from './outside-lags.ts'
-import { byNeed, haltedByEvents, isOwnWaiting, type Limits, outsideRow, ownRow } from './page-rows.ts'
+import { byNeed, isOwnWaiting, type Limits, outsideRow, ownRow } from './page-rows.ts'
 import type { FlowView, PartitionRow, RowQuery } from './page-view.ts'
 import { PassedOffsets } from './passed-offsets.ts'
 import { StandingStill } from './standing-still.ts'
@@ -170,7 +170,7 @@ export class FlowPage {
 
   /** As of when they were looked at: what a commit tells does not become old by nobody looking for the next one. */
   #outsideRows(others: readonly OutsidePartition[], status: FlowStatus, at: LastSeen): PartitionRow[] {
-    const halts = haltedByEvents(status.events)
+    const halts = new Map(status.halts.map(event => [partitionKey(event), event]))
     const order = status.stopped
     return others.map(partition => {
       const key = partitionKey(partition)

@@ -1,5 +1,4 @@
 /** Partitions as the page shows them: what this worker knows of its own, and what the clusters say of all others. Pure. */
-import { partitionKey } from '../cluster/offsets.ts'
 import type { EventStatus, PartitionStatus } from '../observe/status.ts'
 import { counted } from '../terminal/amounts.ts'
 import type { OutsidePartition } from './group-look.ts'
@@ -68,12 +67,6 @@ export interface OutsideNews {
   readonly isStopped: boolean
   /** What its owner wrote to the event log when it halted the partition, if nobody has decided since. */
   readonly halt: EventStatus | undefined
-}
-
-/** Partitions that their owners halted because of the source, by the newest of these events; the newest first. */
-export function haltedByEvents(events: readonly EventStatus[]): Map<string, EventStatus> {
-  const newest = new Map(events.toReversed().map(event => [partitionKey(event), event]))
-  return new Map([...newest].filter(([, { action }]) => action === 'HALTED'))
 }
 
 export function outsideRow(seen: OutsidePartition, news: OutsideNews, limits: Limits): PartitionRow {

@@ -33,6 +33,7 @@ export function flowStatus(changes: Partial<FlowStatus> = {}): FlowStatus {
     etaSeconds: 0,
     exposure: { records: 10, seconds: 1.5 },
     events: [],
+    halts: [],
     groups: [],
     heartbeatAgeSeconds: null,
     rates: { recordsPerSecond: 1_000, bytesPerSecond: 1_048_576 },

@@ -190,6 +190,23 @@ describe('a flow on the page', () => {
     assert.equal(state(), 'stalled')
   })
 
+  it('has partitions of other workers halted, however many events there were since', () => {
+    const watched = new Watched()
+    const at = { observedAt: '2026-01-01T00:00:00.000Z', topic: 'users', firstOffset: 0, nextOffset: 9 }
+    const halt = { ...at, partition: 3, kind: 'DIVERGED', action: 'HALTED', detail: 'the log was cut back' }
+    const passed = { ...halt, partition: 4, kind: 'GAP', action: 'CONTINUED' }
+    watched.status = flowStatus({ halts: [halt], events: Array.from({ length: 20 }, () => passed) })
+    watched.seen(other(900), other(900, { partition: 4 }))
+    assert.deepEqual(
+      watched.view().table.rows.map(({ partition, state, detail }) => [partition, state, detail]),
+      [
+        [3, 'halted', 'diverged: the log was cut back'],
+        [0, 'up to date', null],
+        [4, 'up to date', null]
+      ]
+    )
+  })
+
   it('adds up how fast all move, and remembers the group only for as long as somebody looked', () => {
     const watched = new Watched()
     watched.seen(other(0))

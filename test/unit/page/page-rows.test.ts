@@ -2,7 +2,6 @@ import assert from 'node:assert/strict'
 import type { PartitionStatus } from '../../../src/observe/status.ts'
 import {
   byNeed,
-  haltedByEvents,
   isOwnWaiting,
   needsAttention,
   type OutsideNews,
@@ -113,17 +112,6 @@ describe('a row of a partition', () => {
     const missing = outside('missing', { standingSeconds: 61 }, 'orders', 0, 'east.orders is not at the destination')
     assert.match(missing.detail!, /^east.orders is not at the destination; it has records to copy and has not moved/)
     assert.match(outside('behind', { standingSeconds: 61 }).detail!, /not moved for 61 s; the page or the log of bravo/)
-  })
-})
-
-describe('partitions that were halted because of their source', () => {
-  const at = { observedAt: '2026-01-01T00:00:00.000Z', topic: 'orders', partition: 0, firstOffset: 0, nextOffset: 0 }
-  const halt = { ...at, kind: 'GAP', action: 'HALTED', detail: '' }
-  const resume = { ...at, kind: 'RESUME', action: 'REQUESTED', detail: '' }
-
-  it('are those whose newest event says so', () => {
-    assert.deepEqual([...haltedByEvents([halt, resume, { ...halt, partition: 1 }]).keys()], ['1/orders', '0/orders'])
-    assert.deepEqual([...haltedByEvents([resume, halt]).keys()], [])
   })
 })
 
