@@ -181,7 +181,7 @@ export class FlowLedger {
   status(
     nowMs: number,
     retentionMsOf: (topic: string) => number | undefined = () => undefined
-  ): Omit<FlowStatus, 'events' | 'halts' | 'stopped' | 'order' | 'groups' | 'heartbeatAgeSeconds'> {
+  ): Omit<FlowStatus, 'notReadyReason' | 'events' | 'halts' | 'stopped' | 'order' | 'groups' | 'heartbeatAgeSeconds'> {
     const partitions = [...this.#owned.values()]
       .filter(owned => !this.#isProbe(owned))
       .map(owned => this.#statusOf(owned, retentionMsOf(owned.topic)))

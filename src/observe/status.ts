@@ -77,6 +77,8 @@ export interface FlowStatus {
   readonly source: string
   readonly destination: string
   readonly groupId: string
+  /** `null` when this flow is ready, otherwise what is still missing. */
+  readonly notReadyReason: string | null
   /** `null` unless somebody has ordered that nobody mirrors this flow. */
   readonly stopped: StopStatus | null
   /** The newest order, whether it stopped the flow or started it; `null` where nobody ever gave one. */
@@ -101,7 +103,7 @@ export interface FlowStatus {
 export interface WorkerStatus {
   readonly version: string
   readonly startedAt: string
-  /** `null` when ready, otherwise what is still missing, for `/readyz`. */
+  /** `null` when all flows are ready, otherwise what the first is missing that is not, for `/readyz`. */
   readonly notReadyReason: string | null
   readonly flows: readonly FlowStatus[]
 }

@@ -129,11 +129,10 @@ export class FlowPage {
   }
 
   /** As it is shown. */
-  view(now: FlowNow, notReadyReason: string | null, trouble: string | null, query: RowQuery, moment: Moment): FlowView {
+  view(now: FlowNow, trouble: string | null, query: RowQuery, moment: Moment): FlowView {
     const isShared = now.rows.some(({ isOwn }) => !isOwn)
     return flowView({
       now,
-      notReadyReason,
       trouble,
       query,
       moment,

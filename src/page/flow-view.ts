@@ -26,7 +26,6 @@ const ORDERED = { STOP: 'flow stopped', STOP_AT: 'flow to stand still at a time'
 
 export interface FlowViewFacts {
   readonly now: FlowNow
-  readonly notReadyReason: string | null
   /** Why the group can't be looked at; `null` where it can. */
   readonly trouble: string | null
   readonly query: RowQuery
@@ -47,7 +46,7 @@ export function flowView(facts: FlowViewFacts): FlowView {
     destination,
     verdict: verdictOf({
       ...{ source, destination, exposure, etaSeconds },
-      notReadyReason: facts.notReadyReason,
+      notReadyReason: status.notReadyReason,
       stopped: status.stopped,
       unseen: unseenInWords(facts),
       partitions: rows.length,

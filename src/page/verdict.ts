@@ -7,7 +7,7 @@ import { type Exposure, inWords } from './words.ts'
 export interface FlowFacts {
   readonly source: string
   readonly destination: string
-  /** `null` when the worker is ready. */
+  /** `null` when the worker is ready to mirror this flow. */
   readonly notReadyReason: string | null
   readonly stopped: StopStatus | null
   /** What keeps the partitions of the other workers from being known, as a sentence ends; `null` when the whole group was seen lately. */
@@ -53,7 +53,11 @@ export function verdictOf(flow: FlowFacts): Verdict {
     return { level: 'stopped', title: 'Stopped', sentences: [sentence] }
   }
   if (notReadyReason !== null) {
-    return { level: 'unknown', title: 'Not known', sentences: [`This worker is not ready: ${notReadyReason}.`] }
+    return {
+      level: 'unknown',
+      title: 'Not known',
+      sentences: [`This worker is not ready to mirror ${source} to ${destination}: ${notReadyReason}.`]
+    }
   }
   if (flow.partitions === 0 && flow.unseen === null) {
     return { level: 'unknown', title: 'Nothing to copy', sentences: ['No topic of the source is selected.'] }

@@ -74,7 +74,7 @@ export class WorkerPage implements Page {
     const { status, flows, moment } = this.#current()
     const views = flows.map((now, index) => {
       const { page, watch } = this.#flows[index]!
-      return page.view(now, status.notReadyReason, watch.trouble, rowQueryIn(query, index), moment)
+      return page.view(now, watch.trouble, rowQueryIn(query, index), moment)
     })
     return {
       version: status.version,

@@ -27,6 +27,7 @@ export function flowStatus(changes: Partial<FlowStatus> = {}): FlowStatus {
     source: 'east',
     destination: 'west',
     groupId: 'farlog-east-west',
+    notReadyReason: null,
     stopped: null,
     order: null,
     partitions: [partitionStatus()],

@@ -52,7 +52,7 @@ class Watched {
   view(trouble: string | null = null): FlowView {
     const moment = { nowMs: this.atMs, wallNowMs: WALL_MS + this.atMs }
     this.page.sample(this.status, moment)
-    return this.page.view(this.page.now(this.status, moment), null, trouble, QUERY, moment)
+    return this.page.view(this.page.now(this.status, moment), trouble, QUERY, moment)
   }
 }
 
@@ -205,6 +205,15 @@ describe('a flow on the page', () => {
         [4, 'up to date', null]
       ]
     )
+  })
+
+  it('is not known while this worker is not ready to mirror it', () => {
+    const watched = new Watched()
+    watched.status = flowStatus({ notReadyReason: 'west has not answered' })
+    watched.seen()
+    assert.deepEqual(watched.view().verdict.sentences, [
+      'This worker is not ready to mirror east to west: west has not answered.'
+    ])
   })
 
   it('adds up how fast all move, and remembers the group only for as long as somebody looked', () => {
