@@ -216,6 +216,37 @@ describe('a flow on the page', () => {
     ])
   })
 
+  it('does not count the time in which nobody looked as time that a partition stood still', () => {
+    const watched = new Watched()
+    watched.seen(other(900))
+    for (watched.atMs = 5_000; watched.atMs <= 300_000; watched.atMs += 5_000) watched.view()
+    watched.seen(other(900))
+    assert.equal(watched.view().table.rows.find(({ topic }) => topic === 'users')!.state, 'behind')
+  })
+
+  it('tells when all that is left to do will be done, whatever keeps it', () => {
+    const watched = new Watched()
+    const lag = { lagRecords: 10, lagSeconds: 25, etaSeconds: 4 }
+    watched.status = flowStatus({ partitions: [partitionStatus(lag)], exposure: { records: 10, seconds: 25 } })
+    // Another worker has a backlog of which nothing has been copied yet.
+    const judgement = {
+      ...other(0).judgement,
+      state: 'not started',
+      nextSourceOffset: null,
+      lagRecords: 4_000_000
+    } as const
+    const starting = other(0, { judgement, told: undefined })
+    const halted = other(0, { partition: 4, judgement: { ...other(0).judgement, state: 'gap' } })
+    watched.seen(starting)
+    watched.atMs = 5_000
+    watched.seen(starting)
+    assert.match(watched.view().verdict.sentences[0]!, /behind east; it is not known when it will have caught up\.$/)
+    assert.match(watched.view().backlog!, /^When the backlog will be copied is not known yet/)
+    watched.atMs = 10_000
+    watched.seen(other(900), halted)
+    assert.equal(watched.view().backlog, 'The backlog will be copied in about 4.0 s.')
+  })
+
   it('adds up how fast all move, and remembers the group only for as long as somebody looked', () => {
     const watched = new Watched()
     watched.seen(other(0))
@@ -230,7 +261,8 @@ describe('a flow on the page', () => {
     assert.equal(watched.view().table.rows.length, 1)
     watched.atMs = 115_000
     watched.seen(other(900))
-    const { lagRecords } = watched.view().history
+    const { lagRecords, recordsPerSecond } = watched.view().history
+    assert.equal(recordsPerSecond.at(-1), null)
     assert.deepEqual(lagRecords.slice(-3), [null, null, 110])
     assert.notEqual(lagRecords[0], null)
   })
