@@ -1,9 +1,10 @@
 /** Puts what is known of a flow into words, rows and points. Pure. */
+import type { TopicPartition } from '../cluster/offsets.ts'
 import type { EventStatus, FlowStatus, GroupStatus, OrderStatus } from '../observe/status.ts'
 import { counted, inThousands } from '../terminal/amounts.ts'
 import type { FlowNow, Moment } from './flow-page.ts'
 import type { History } from './history.ts'
-import { type Limits, needsAttention, selectRows } from './page-rows.ts'
+import { COPIES_GONE, type Limits, needsAttention, selectRows } from './page-rows.ts'
 import type {
   EventView,
   FlowView,
@@ -40,6 +41,7 @@ export function flowView(facts: FlowViewFacts): FlowView {
   const { now, query, samples, moment } = facts
   const { status, rows, exposure, etaSeconds, seen } = now
   const { source, destination } = status
+  const lately = status.events.filter(({ observedAt }) => moment.wallNowMs - Date.parse(observedAt) < DAY_MS)
   const differing = status.partitions.filter(({ verifyDifferences }) => verifyDifferences > 0)
   return {
     source,
@@ -53,13 +55,15 @@ export function flowView(facts: FlowViewFacts): FlowView {
       halted: haltedByReason(rows),
       stalled: rows.filter(({ state }) => state === 'stalled').length,
       differences: differing.reduce((sum, { verifyDifferences }) => sum + verifyDifferences, 0),
-      differing: differing.map(({ topic, partition }) => `${topic}-${partition}`),
+      differing: differing.map(nameOf),
+      copiesGone: rows.filter(({ reason }) => reason === COPIES_GONE).map(nameOf),
       unknown: rows.filter(({ lagRecords, lagSeconds }) => lagRecords === null || lagSeconds === null).length,
       lagLimitSeconds: facts.limits.lagSeconds,
       delaySeconds: facts.delaySeconds,
       heartbeatAgeSeconds: status.heartbeatAgeSeconds,
       deletedInSeconds: deletedIn(status),
-      passedLately: status.events.filter(event => isPassedLately(event, moment)).length
+      passedLately: lately.filter(({ kind, action }) => kind !== 'RESUME' && action === 'CONTINUED').length,
+      resumedLately: lately.filter(({ kind }) => kind === 'RESUME').length
     }),
     exposure: exposureInWords(source, rows.length, exposure, knownPart(now)),
     backlog: seen === undefined ? null : backlogInWords(exposure.records, etaSeconds),
@@ -115,8 +119,8 @@ function deletedIn({ partitions }: FlowStatus): number | null {
 
 const DELETED_SOON_SECONDS = 3_600
 
-function isPassedLately({ kind, action, observedAt }: EventStatus, { wallNowMs }: Moment): boolean {
-  return kind !== 'RESUME' && action === 'CONTINUED' && wallNowMs - Date.parse(observedAt) < DAY_MS
+function nameOf({ topic, partition }: TopicPartition): string {
+  return `${topic}-${partition}`
 }
 
 function figures({ status, rows, exposure, recordsPerSecond, seen }: FlowNow): FlowView['figures'] {

@@ -5,6 +5,9 @@ import type { OutsidePartition } from './group-look.ts'
 import type { OutsideLag } from './outside-lag.ts'
 import { type PartitionRow, ROW_STATES, type RowQuery, type RowState } from './page-view.ts'
 
+/** The reason of a row whose earlier copies are not at the destination any more. */
+export const COPIES_GONE = 'copies gone'
+
 /** What makes lag trouble. */
 export interface Limits {
   /** Lag up to this is what an asynchronous copy is. */
@@ -72,12 +75,12 @@ export interface OutsideNews {
 export function outsideRow(seen: OutsidePartition, news: OutsideNews, limits: Limits): PartitionRow {
   const { topic, partition, judgement } = seen
   const { lag, worker, etaSeconds, standingSeconds } = news
-  const state = outsideState(judgement.state, news, limits)
+  const state = outsideState(judgement, news, limits)
   const halted = state === 'halted' ? haltOf(judgement, news) : undefined
   const stalled = `${standing(standingSeconds)}${worker === null ? '' : `; the page or the log of ${worker} may say why`}`
   return {
     ...{ topic, partition, state, worker, isOwn: false },
-    reason: halted?.reason ?? null,
+    reason: state === 'differs' ? COPIES_GONE : (halted?.reason ?? null),
     detail: joined([halted?.detail ?? judgement.detail, state === 'stalled' ? stalled : null]),
     nextSourceOffset: judgement.nextSourceOffset,
     sourceEndOffset: lag.sourceEndOffset,
@@ -99,8 +102,10 @@ function haltOf(judgement: Judged, { halt }: OutsideNews): { readonly reason: st
   return { reason: halt.kind.toLowerCase(), detail: halt.detail }
 }
 
-function outsideState(judged: Judged['state'], news: OutsideNews, limits: Limits): RowState {
+function outsideState(judgement: Judged, news: OutsideNews, limits: Limits): RowState {
+  const judged = judgement.state
   const { lag, standingSeconds, isStopped, halt } = news
+  if (halt === undefined && areCopiesGone(judgement)) return 'differs'
   if (CONTRADICTIONS.has(judged)) return 'halted'
   if (judged === 'unreachable') return 'unknown'
   if (isStopped) return 'stopped'
@@ -112,6 +117,16 @@ function outsideState(judged: Judged['state'], news: OutsideNews, limits: Limits
   if (judged === 'not started') return 'starting'
   // Less than a look ago there was nothing: it is on its way.
   return lag.seconds !== null && lag.seconds > limits.lagSeconds ? 'behind' : 'up to date'
+}
+
+/**
+ * Either log may be the one that was cut back. Where the source's end is where it was, it is the destination's: its owner goes on, and
+ * what is new is copied.
+ */
+function areCopiesGone({ state, nextSourceOffset, sourceEndOffset }: Judged): boolean {
+  return (
+    state === 'diverged' && nextSourceOffset !== null && sourceEndOffset !== null && nextSourceOffset <= sourceEndOffset
+  )
 }
 
 function standing(seconds: number): string {

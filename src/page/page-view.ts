@@ -18,7 +18,7 @@ export const ROW_STATES = [
   'halted',
   /** It is known to have lag, and does not move. */
   'stalled',
-  /** What stands at the destination is not what the source has: verification has found differences. It is mirrored on. */
+  /** What was copied is not what the source has, or is there no more: by verification, or by the end of the destination's log. It is mirrored on. */
   'differs',
   /** What its lag is can't be told. */
   'unknown',
@@ -36,7 +36,7 @@ export interface PartitionRow {
   readonly topic: string
   readonly partition: number
   readonly state: RowState
-  /** Why it is halted, in a word: `gap`, `not-authorized`, …; `null` in other states. */
+  /** Why it is halted, or what differs, in a word: `gap`, `not-authorized`, …; `null` in other states. */
   readonly reason: string | null
   /** One sentence for a person; `null` where there is nothing to say. */
   readonly detail: string | null

@@ -31,8 +31,12 @@ export interface FlowFacts {
   readonly heartbeatAgeSeconds: number | null
   /** Until the source deletes a record that is not copied yet and will not be in time; `null` where none is in danger. */
   readonly deletedInSeconds: number | null
+  /** Partitions whose earlier copies are not at the destination any more. */
+  readonly copiesGone: readonly string[]
   /** Events of the last day by which records are missing at the destination. */
   readonly passedLately: number
+  /** Times in the last day that somebody said where a partition goes on. */
+  readonly resumedLately: number
 }
 
 /** A heartbeat crosses the flow every second; it is a record as any other. */
@@ -98,6 +102,9 @@ function troublesOf(flow: FlowFacts): string[] {
     const found = counted(flow.differences, 'difference')
     sentences.push(`Verification found ${found} between records and their copies in ${namesInWords(flow.differing)}.`)
   }
+  if (flow.copiesGone.length > 0) {
+    sentences.push(`What had been copied of ${namesInWords(flow.copiesGone)} is gone from ${destination}.`)
+  }
   if (deletedInSeconds !== null) {
     const when = deletedInSeconds === 0 ? 'now' : `in ${inWords(deletedInSeconds)}`
     sentences.push(`${source} deletes records ${when} that will not be copied by then.`)
@@ -131,13 +138,23 @@ function unknownInWords({ source, destination, partitions, unknown, unseen }: Fl
 }
 
 function currentInWords({ source, destination, exposure, delaySeconds }: FlowFacts): string {
-  if (exposure.records === 0) return `${destination} holds everything that ${source} holds.`
-  const late = `${destination} holds everything that ${source} holds, but for the last ${inWords(exposure.seconds!)}`
+  // No more than that: topics may be left out, begin at their end, or go on where somebody said.
+  const copied = `All that was to be copied from ${source} to ${destination} has been copied`
+  if (exposure.records === 0) return `${copied}.`
+  const late = `${copied}, but for the last ${inWords(exposure.seconds!)}`
   return delaySeconds > 0 ? `${late}; ${inWords(delaySeconds)} of that is on purpose.` : `${late}.`
 }
 
-function notes({ passedLately }: FlowFacts): string[] {
-  if (passedLately === 0) return []
-  const times = passedLately === 1 ? 'Once' : `${passedLately} times`
-  return [`${times} in the last day records were gone before they could be copied: see the events.`]
+function notes({ passedLately, resumedLately }: FlowFacts): string[] {
+  const times = (count: number) => `${count === 1 ? 'Once' : `${count} times`} in the last day`
+  return [
+    ...(passedLately > 0
+      ? [`${times(passedLately)} records were gone before they could be copied: see the events.`]
+      : []),
+    ...(resumedLately > 0
+      ? [
+          `${times(resumedLately)} somebody said where a partition goes on, and what that passed over is not copied: see the events.`
+        ]
+      : [])
+  ]
 }

@@ -51,7 +51,7 @@ describe('the page', function () {
     assert.equal(await text(page, '#verdict-title'), 'Trusted')
     assert.equal(
       await text(page, '#verdict-sentences'),
-      'west holds everything that east holds, but for the last 0.4 s.'
+      'All that was to be copied from east to west has been copied, but for the last 0.4 s.'
     )
     assert.equal(await text(page, '.exposure'), 'If east were lost now: 312 records, 0.4 s.')
     assert.equal(await page.title(), '✓ Trusted · east → west · farlog')

@@ -207,6 +207,29 @@ describe('a flow on the page', () => {
     )
   })
 
+  it('counts what was passed over in the last day, by the loss of it or by somebody’s word', () => {
+    const watched = new Watched()
+    const hoursAgo = (hours: number) => new Date(WALL_MS - hours * 3_600_000).toISOString()
+    const at = { topic: 'users', partition: 3, firstOffset: 0, nextOffset: 9, detail: '' }
+    const halt = { ...at, kind: 'GAP', action: 'HALTED', observedAt: hoursAgo(3) }
+    const resume = { ...at, kind: 'RESUME', action: 'REQUESTED', observedAt: hoursAgo(2) }
+    const passed = { ...at, kind: 'GAP', action: 'CONTINUED', observedAt: hoursAgo(1) }
+    watched.status = flowStatus({ events: [passed, resume, { ...resume, observedAt: hoursAgo(25) }, halt] })
+    watched.seen()
+    const { level, sentences } = watched.view().verdict
+    assert.equal(level, 'trusted')
+    assert.deepEqual(sentences.slice(1), [
+      'Once in the last day records were gone before they could be copied: see the events.',
+      'Once in the last day somebody said where a partition goes on, and what that passed over is not copied: see the events.'
+    ])
+  })
+
+  it('names the partitions of other workers whose copies are gone', () => {
+    const watched = new Watched()
+    watched.seen(other(900, { judgement: { ...other(900).judgement, state: 'diverged', lagRecords: null } }))
+    assert.deepEqual(watched.view().verdict.sentences, ['What had been copied of users-3 is gone from west.'])
+  })
+
   it('is not known while this worker is not ready to mirror it', () => {
     const watched = new Watched()
     watched.status = flowStatus({ notReadyReason: 'west has not answered' })

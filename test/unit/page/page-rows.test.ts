@@ -24,9 +24,10 @@ function outside(
   news: Partial<OutsideNews> = {},
   topic = 'orders',
   partition = 0,
-  told: string | null = null
+  told: string | null = null,
+  nextSourceOffset = 90
 ): PartitionRow {
-  const judgement = { state, detail: told, nextSourceOffset: 90, sourceEndOffset: 100, lagRecords: 10 }
+  const judgement = { state, detail: told, nextSourceOffset, sourceEndOffset: 100, lagRecords: 10 }
   return outsideRow(
     { topic, partition, judgement, told: undefined, stopped: undefined },
     {
@@ -88,7 +89,7 @@ describe('a row of a partition', () => {
 
   it('of another worker is in the state that the clusters tell', () => {
     const state = (judged: MirrorState, news: Partial<OutsideNews> = {}) => outside(judged, news).state
-    for (const judged of ['gap', 'recreated', 'diverged'] as const) assert.equal(state(judged), 'halted')
+    for (const judged of ['gap', 'recreated'] as const) assert.equal(state(judged), 'halted')
     assert.equal(state('unreachable'), 'unknown')
     assert.equal(state('missing'), 'starting')
     assert.equal(state('not started'), 'starting')
@@ -112,6 +113,18 @@ describe('a row of a partition', () => {
     const missing = outside('missing', { standingSeconds: 61 }, 'orders', 0, 'east.orders is not at the destination')
     assert.match(missing.detail!, /^east.orders is not at the destination; it has records to copy and has not moved/)
     assert.match(outside('behind', { standingSeconds: 61 }).detail!, /not moved for 61 s; the page or the log of bravo/)
+  })
+})
+
+describe('a row of a partition of another worker whose logs diverge', () => {
+  it('is halted where the source was cut back, and mirrored on where the destination was', () => {
+    const row = (nextSourceOffset: number, news: Partial<OutsideNews> = {}) => {
+      const { state, reason, detail } = outside('diverged', news, 'orders', 0, 'cut back', nextSourceOffset)
+      return [state, reason, detail]
+    }
+    assert.deepEqual(row(101), ['halted', 'diverged', 'cut back'])
+    assert.deepEqual(row(100), ['differs', 'copies gone', 'cut back'])
+    assert.deepEqual(row(100, { isStopped: true }), ['differs', 'copies gone', 'cut back'])
   })
 })
 

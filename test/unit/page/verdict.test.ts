@@ -20,7 +20,9 @@ function verdict(changes: Partial<FlowFacts>) {
     delaySeconds: 0,
     heartbeatAgeSeconds: 1,
     deletedInSeconds: null,
+    copiesGone: [],
     passedLately: 0,
+    resumedLately: 0,
     ...changes
   })
 }
@@ -49,6 +51,7 @@ describe('the verdict', () => {
     assert.equal(levels({ halted: new Map([['gap', 1]]) }), 'attention')
     assert.equal(levels({ stalled: 1 }), 'attention')
     assert.equal(levels({ deletedInSeconds: 600 }), 'attention')
+    assert.equal(levels({ copiesGone: ['orders-7'] }), 'attention')
     assert.equal(levels({ differences: 1, differing: ['orders-7'] }), 'attention')
     assert.equal(levels({ heartbeatAgeSeconds: 61 }), 'attention')
   })
@@ -100,11 +103,17 @@ describe('the verdict', () => {
 
   it('says how late it is, and what of it is on purpose', () => {
     const sentences = (changes: Partial<FlowFacts>) => verdict(changes).sentences
-    assert.deepEqual(sentences({}), ['west holds everything that east holds, but for the last 0.4 s.'])
-    assert.deepEqual(sentences({ exposure: { records: 0, seconds: 0 } }), ['west holds everything that east holds.'])
+    assert.deepEqual(sentences({}), [
+      'All that was to be copied from east to west has been copied, but for the last 0.4 s.'
+    ])
+    assert.deepEqual(sentences({ exposure: { records: 0, seconds: 0 } }), [
+      'All that was to be copied from east to west has been copied.'
+    ])
     assert.deepEqual(
       sentences({ exposure: { records: 9, seconds: 3_602 }, lagLimitSeconds: 3_610, delaySeconds: 3_600 }),
-      ['west holds everything that east holds, but for the last 60 min; 60 min of that is on purpose.']
+      [
+        'All that was to be copied from east to west has been copied, but for the last 60 min; 60 min of that is on purpose.'
+      ]
     )
     assert.deepEqual(sentences({ exposure: { records: 412_000, seconds: 180 }, etaSeconds: 700 }), [
       'west is 3 min and 412,000 records behind east; caught up in about 12 min.'
@@ -115,6 +124,17 @@ describe('the verdict', () => {
   it('does not keep quiet about records that are missing', () => {
     assert.match(verdict({ passedLately: 1 }).sentences[1]!, /^Once in the last day records were gone before/)
     assert.match(verdict({ passedLately: 2 }).sentences[1]!, /^2 times in the last day/)
+    assert.match(
+      verdict({ resumedLately: 1 }).sentences[1]!,
+      /^Once in the last day somebody said where a partition goes/
+    )
+    assert.equal(
+      verdict({ passedLately: 1, resumedLately: 3, exposure: { records: 5, seconds: 60 } }).sentences.length,
+      3
+    )
+    assert.deepEqual(verdict({ copiesGone: ['users-3'] }).sentences, [
+      'What had been copied of users-3 is gone from west.'
+    ])
   })
 
   it('does not miss heartbeats in a flow that somebody has stopped, or is kept behind', () => {
