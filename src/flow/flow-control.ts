@@ -143,13 +143,16 @@ export class FlowControl {
   get status(): FlowStatus {
     const status = this.#ledger.status(performance.now(), topic => this.#catalog.topics.get(topic)?.retentionMs)
     // Before the partitions are known, their sum would be a zero that looks like good news.
-    const isKnown = this.notReadyReason === null && !this.#isCutOff
+    const { notReadyReason } = this
+    const isKnown = notReadyReason === null && !this.#isCutOff
     const exposure = isKnown ? status.exposure : { records: null, seconds: null }
     return {
       ...status,
+      notReadyReason,
       exposure,
       etaSeconds: isKnown ? status.etaSeconds : null,
       events: this.#events.recent,
+      halts: this.#events.halts,
       stopped: stopStatus(this.#events.orders.newest?.order),
       order: orderStatus(this.#events.orders.newest?.order),
       groups: this.#offsets.groups(performance.now()),

@@ -1,6 +1,5 @@
 import type { Cluster } from '../cluster/cluster.ts'
 import { ClusterError } from '../cluster/errors.ts'
-import { partitionKey } from '../cluster/offsets.ts'
 import { Backoff, pause } from '../cluster/retry.ts'
 import type { TopicAdmin } from '../cluster/topic-admin.ts'
 import type { FlowConfig } from '../config/types.ts'
@@ -8,15 +7,14 @@ import { EventReader, type LoggedEvent } from '../events/event-log.ts'
 import { EventWriter } from '../events/event-writer.ts'
 import { FlowOrders } from '../events/flow-orders.ts'
 import { Restarts } from '../events/restarts.ts'
-import { eventStatus, type SourceEvent } from '../events/source-event.ts'
+import type { SourceEvent } from '../events/source-event.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import type { EventStatus } from '../observe/status.ts'
 import type { LogSink } from './flow-context.ts'
+import { KnownEvents } from './known-events.ts'
 import type { TroubleReport } from './messages.ts'
 import { ResumeRequests } from './resume-requests.ts'
 
-/** Shown by the worker. */
-const RECENT_MAX = 20
 /** A destination that takes no events must not fill the memory: the newest are left out, the log has them as lines. */
 const WAITING_MAX = 1_000
 const RETRY_FIRST_MS = 200
@@ -42,9 +40,7 @@ export class FlowEvents {
   readonly #reader: EventReader
   readonly #writer: EventWriter
   readonly #closing = new AbortController()
-  /** The newest of each partition: what is the same again is not written twice. */
-  readonly #newest = new Map<string, SourceEvent>()
-  #recent: SourceEvent[] = []
+  readonly #known = new KnownEvents()
   #refreshing: Promise<void> | undefined
   #writing: Promise<void> = Promise.resolve()
   #waiting = 0
@@ -61,7 +57,12 @@ export class FlowEvents {
 
   /** The newest first. */
   get recent(): EventStatus[] {
-    return this.#recent.toReversed().map(eventStatus)
+    return this.#known.recent
+  }
+
+  /** The newest of each partition that stands still by it. */
+  get halts(): EventStatus[] {
+    return this.#known.halts
   }
 
   /**
@@ -121,8 +122,7 @@ export class FlowEvents {
     if (event.destination !== this.#options.flow.destination.alias) return
     this.requests.note(logged)
     this.restarts.note(event)
-    this.#newest.set(partitionKey(event), event)
-    this.#recent = [...this.#recent, event].slice(-RECENT_MAX)
+    this.#known.note(event)
   }
 
   async #write(event: SourceEvent): Promise<void> {
@@ -132,7 +132,7 @@ export class FlowEvents {
       try {
         // Another worker, or this one before it was started anew, may have said the same.
         await this.refresh()
-        if (isSame(this.#newest.get(partitionKey(event)), event)) return
+        if (isSame(this.#known.newestOf(event), event)) return
         await this.#writer.write(event)
         return
       } catch (error) {

@@ -37,6 +37,8 @@ export class FlowLedger {
   readonly #uncommitted = new Map<string, Uncommitted>()
   /** Up to which source offset owned partitions were found equal to their copies. */
   readonly #verified = new Map<string, number>()
+  /** How many differences were found in owned partitions: they stay ones when nobody verifies any more. */
+  readonly #differences = new Map<string, number>()
   /** How far partitions were when they were taken away without a commit. */
   readonly #remembered = new Map<string, Progress>()
   #hasUrgent = false
@@ -69,6 +71,7 @@ export class FlowLedger {
     for (const partition of partitions) {
       this.#owned.delete(partitionKey(partition))
       this.#verified.delete(partitionKey(partition))
+      this.#differences.delete(partitionKey(partition))
     }
   }
 
@@ -86,6 +89,8 @@ export class FlowLedger {
 
   foundDifferences({ topic, partition }: TopicPartition, differences: number): void {
     this.#metrics.countVerifyDifferences({ ...this.labels, topic, partition }, differences)
+    const key = partitionKey({ topic, partition })
+    if (this.#owned.has(key)) this.#differences.set(key, (this.#differences.get(key) ?? 0) + differences)
   }
 
   /** Nobody verifies any more. */
@@ -176,7 +181,7 @@ export class FlowLedger {
   status(
     nowMs: number,
     retentionMsOf: (topic: string) => number | undefined = () => undefined
-  ): Omit<FlowStatus, 'events' | 'stopped' | 'order' | 'groups' | 'heartbeatAgeSeconds'> {
+  ): Omit<FlowStatus, 'notReadyReason' | 'events' | 'halts' | 'stopped' | 'order' | 'groups' | 'heartbeatAgeSeconds'> {
     const partitions = [...this.#owned.values()]
       .filter(owned => !this.#isProbe(owned))
       .map(owned => this.#statusOf(owned, retentionMsOf(owned.topic)))
@@ -215,6 +220,7 @@ export class FlowLedger {
   }
 
   #statusOf({ topic, partition, report }: OwnedPartition, retentionMs: number | undefined): PartitionStatus {
+    const key = partitionKey({ topic, partition })
     const isCopied = report?.state !== 'halted' && report?.backlogRecords === 0
     return {
       topic,
@@ -228,8 +234,9 @@ export class FlowLedger {
       lagRecords: report?.lagRecords ?? null,
       lagSeconds: report?.lagSeconds ?? null,
       retentionMarginSeconds: retentionMargin(report, retentionMs),
-      etaSeconds: isCopied ? 0 : (this.#etas.get(partitionKey({ topic, partition })) ?? null),
-      verifiedOffset: this.#verified.get(partitionKey({ topic, partition })) ?? null
+      etaSeconds: isCopied ? 0 : (this.#etas.get(key) ?? null),
+      verifiedOffset: this.#verified.get(key) ?? null,
+      verifyDifferences: this.#differences.get(key) ?? 0
     }
   }
 
@@ -254,11 +261,17 @@ export class FlowLedger {
   }
 }
 
-/** Kafka deletes by the timestamps of records, so that is what counts here, also where a producer's clock was wrong. */
+/**
+ * Kafka deletes by the timestamps of records, so that is what counts here, also where a producer's clock was wrong. Of a topic without
+ * anything new for longer than its retention the newest record that was copied is as old as one that is deleted now: it says nothing
+ * of one that is missing unless one is known to be.
+ */
 function retentionMargin(report: PartitionReport | undefined, retentionMs: number | undefined): number | null {
   if (report === undefined || retentionMs === undefined) return null
-  const { lagRecords, reachedTimestampMs } = report
+  const { lagRecords, reachedTimestampMs, sourceEndOffset, progress } = report
   if (lagRecords === 0) return retentionMs / 1_000
+  const wasBehind = sourceEndOffset !== null && sourceEndOffset > (progress?.nextSourceOffset ?? 0)
+  if (lagRecords === null && !wasBehind) return null
   if (reachedTimestampMs === null || reachedTimestampMs < 0) return null
   return Math.max(0, (reachedTimestampMs + retentionMs - Date.now()) / 1_000)
 }

@@ -21,12 +21,14 @@ export interface PartitionStatus {
   readonly lagRecords: number | null
   /** `null` when the source cannot be asked now; 0 when caught up. */
   readonly lagSeconds: number | null
-  /** Until the source's retention deletes the next record needed, by the timestamps of its records; `null` while unknown, and where it never does. */
+  /** Until the source's retention deletes the next record needed, by the timestamps of its records; `null` while unknown (also whether there is such a record), and where it never does. */
   readonly retentionMarginSeconds: number | null
   /** Until its backlog is copied, at the rate of the last seconds; 0 when there is none, `null` while it is not known. */
   readonly etaSeconds: number | null
   /** Source offset below which all records were found equal to their copies; `null` while nobody has looked. */
   readonly verifiedOffset: number | null
+  /** Differences from its copy that verification in the background has found since this worker owns it. */
+  readonly verifyDifferences: number
 }
 
 /** Something that happened to a source partition; `schemas/source-event.avsc` describes the fields. */
@@ -75,6 +77,8 @@ export interface FlowStatus {
   readonly source: string
   readonly destination: string
   readonly groupId: string
+  /** `null` when this flow is ready, otherwise what is still missing. */
+  readonly notReadyReason: string | null
   /** `null` unless somebody has ordered that nobody mirrors this flow. */
   readonly stopped: StopStatus | null
   /** The newest order, whether it stopped the flow or started it; `null` where nobody ever gave one. */
@@ -86,6 +90,8 @@ export interface FlowStatus {
   readonly etaSeconds: number | null
   /** What happened to source partitions lately, the newest first. */
   readonly events: readonly EventStatus[]
+  /** The newest event of each partition, whoever owns it, that stands still because of the source and of which nobody has decided since. */
+  readonly halts: readonly EventStatus[]
   /** Only in the worker that looks after groups and heartbeats for the whole flow; empty in the others. */
   readonly groups: readonly GroupStatus[]
   /** Since the newest heartbeat that arrived at the destination was sent; `null` in the other workers, and while none has arrived. */
@@ -97,7 +103,7 @@ export interface FlowStatus {
 export interface WorkerStatus {
   readonly version: string
   readonly startedAt: string
-  /** `null` when ready, otherwise what is still missing, for `/readyz`. */
+  /** `null` when all flows are ready, otherwise what the first is missing that is not, for `/readyz`. */
   readonly notReadyReason: string | null
   readonly flows: readonly FlowStatus[]
 }

@@ -1,16 +1,14 @@
 import { partitionKey } from '../cluster/offsets.ts'
 import type { Config } from '../config/types.ts'
-import { ClosingRate } from '../lag/closing-rate.ts'
 import { maxKnown, sumKnown } from '../lag/known.ts'
 import type { FlowStatus, PartitionStatus } from '../observe/status.ts'
 import { flowView } from './flow-view.ts'
 import type { OutsidePartition } from './group-look.ts'
 import type { LastSeen } from './group-watch.ts'
 import { History, type Observed } from './history.ts'
-import { outsideLag } from './outside-lag.ts'
-import { byNeed, haltedByEvents, isOwnWaiting, type Limits, outsideRow, ownRow } from './page-rows.ts'
-import type { FlowView, PartitionRow, RowQuery } from './page-view.ts'
-import { PassedOffsets } from './passed-offsets.ts'
+import { byNeed, isOwnWaiting, type Limits, outsideRow, ownRow } from './page-rows.ts'
+import type { FlowView, PartitionRow, RowQuery, RowState } from './page-view.ts'
+import { SeenOthers } from './seen-others.ts'
 import { StandingStill } from './standing-still.ts'
 import type { Exposure } from './words.ts'
 
@@ -21,6 +19,7 @@ const SAMPLES = 121
 const LAG_LIMIT_SECONDS = 10
 /** What was seen of the others is shown for so long; looks are 5 s apart, and up to 15 s where they take long. */
 const SEEN_MAX_AGE_MS = 60_000
+const NO_BACKLOG: ReadonlySet<RowState> = new Set<RowState>(['halted', 'stopped', 'up to date'])
 
 /** The moment something is told at. */
 export interface Moment {
@@ -45,21 +44,16 @@ export interface FlowNow {
 /** One flow on the page: the rows of its partitions, and its last minutes. */
 export class FlowPage {
   readonly limits: Limits
+  /** What another worker holds back on purpose shows as lag that does not move. */
+  readonly #othersLimits: Limits
   readonly delaySeconds: number
   readonly #clientId: string
   readonly #standing = new StandingStill()
-  readonly #othersStanding = new StandingStill()
   /** This worker's share, which is known all the time. */
   readonly #own = new History(SAMPLES)
   /** The whole group, as far as somebody has looked. */
   readonly #group = new History(SAMPLES)
-  readonly #closing = new ClosingRate()
-  readonly #passed = new PassedOffsets()
-  #etas = new Map<string, number | null>()
-  /** Since when partitions of others have been seen behind. */
-  #behindSinceMs = new Map<string, number | undefined>()
-  #owners = new Map<string, string>()
-  #last: LastSeen | undefined
+  #others: SeenOthers | undefined
 
   constructor(config: Pick<Config, 'delayMs' | 'stallTimeoutMs'>, clientId: string) {
     this.#clientId = clientId
@@ -68,32 +62,20 @@ export class FlowPage {
       lagSeconds: LAG_LIMIT_SECONDS + this.delaySeconds,
       stallSeconds: config.stallTimeoutMs / 1_000
     }
+    this.#othersLimits = { ...this.limits, stallSeconds: this.limits.stallSeconds + this.delaySeconds }
   }
 
   /** Somebody has looked at the group. */
   seen(last: LastSeen): void {
-    const before = this.#last
-    this.#last = last
-    this.#owners = ownersOf(last)
-    const behind = last.others.filter(({ judgement }) => (judgement.lagRecords ?? 0) > 0)
-    this.#behindSinceMs = new Map(
-      behind.map(partition => {
-        const key = partitionKey(partition)
-        return [key, this.#behindSinceMs.get(key) ?? before?.atMs]
-      })
-    )
-    this.#etas = this.#closing.look(
-      new Map(behind.map(partition => [partitionKey(partition), partition.judgement.lagRecords!])),
-      last.atMs
-    )
-    this.#othersStanding.look(behind.map(positionOf), last.atMs)
-    this.#passed.look(last.others.map(positionOf), last.atMs)
+    if (this.#others === undefined) this.#others = new SeenOthers(last)
+    else this.#others.look(last)
   }
 
   /** Notes what is known now, every few seconds. */
   sample(status: FlowStatus, moment: Moment): void {
     this.#standing.look(status.partitions.filter(isOwnWaiting), moment.nowMs)
-    if (this.#freshlySeen(moment) === undefined) this.#forgetOthers()
+    // Nobody looks any more: thousands of partitions of others need not be kept for the next who does.
+    if (this.#freshlySeen(moment) === undefined) this.#others = undefined
     const { exposure, rates } = status
     this.#own.add(moment.wallNowMs, {
       lagRecords: exposure.records,
@@ -105,18 +87,24 @@ export class FlowPage {
 
   /** What is known of the flow. */
   now(status: FlowStatus, moment: Moment): FlowNow {
-    const seen = this.#freshlySeen(moment)
+    const freshly = this.#freshlySeen(moment)
+    const seen = freshly?.last
     const own = status.partitions.map(partition => this.#ownRow(partition, moment))
     // What has been taken over since it was looked at is in both.
     const owned = new Set(status.partitions.map(partitionKey))
     const others = (seen?.others ?? []).filter(partition => !owned.has(partitionKey(partition)))
-    const outside = seen === undefined ? [] : this.#outsideRows(others, status, seen)
+    const outside = freshly === undefined ? [] : this.#outsideRows(others, status, freshly)
     const rows = [...own, ...outside].sort(byNeed)
+    if (freshly === undefined) {
+      // This worker's share says nothing of the whole.
+      const unknown = { exposure: { records: null, seconds: null }, etaSeconds: null }
+      return { status, rows, ...unknown, recordsPerSecond: status.rates.recordsPerSecond, seen }
+    }
     if (others.length === 0) {
       const { exposure, etaSeconds, rates } = status
       return { status, rows, exposure, etaSeconds, recordsPerSecond: rates.recordsPerSecond, seen }
     }
-    const passedPerSecond = this.#passed.perSecond
+    const passedPerSecond = freshly.recordsPerSecond
     return {
       status,
       rows,
@@ -128,33 +116,23 @@ export class FlowPage {
   }
 
   /** As it is shown. */
-  view(now: FlowNow, notReadyReason: string | null, trouble: string | null, query: RowQuery, moment: Moment): FlowView {
+  view(now: FlowNow, trouble: string | null, query: RowQuery, moment: Moment): FlowView {
     const isShared = now.rows.some(({ isOwn }) => !isOwn)
     return flowView({
       now,
-      notReadyReason,
       trouble,
       query,
       moment,
       samples: (isShared ? this.#group : this.#own).samples,
       limits: this.limits,
       delaySeconds: this.delaySeconds,
-      clientId: this.#clientId,
-      ownerOf: partition => this.#owners.get(partitionKey(partition))
+      clientId: this.#clientId
     })
   }
 
-  /** Nobody looks any more: thousands of partitions of others need not be kept for the next who does. */
-  #forgetOthers(): void {
-    this.#last = undefined
-    this.#owners = new Map()
-    this.#behindSinceMs = new Map()
-    this.#etas = new Map()
-  }
-
-  #freshlySeen({ nowMs }: Moment): LastSeen | undefined {
-    const last = this.#last
-    return last !== undefined && nowMs - last.atMs < SEEN_MAX_AGE_MS ? last : undefined
+  #freshlySeen({ nowMs }: Moment): SeenOthers | undefined {
+    const others = this.#others
+    return others !== undefined && nowMs - others.last.atMs < SEEN_MAX_AGE_MS ? others : undefined
   }
 
   #observedOfGroup(status: FlowStatus, moment: Moment): Observed {
@@ -168,37 +146,13 @@ export class FlowPage {
     return ownRow(partition, this.#clientId, this.#standing.secondsOf(partition, nowMs), this.limits)
   }
 
-  /** As of when they were looked at: what a commit tells does not become old by nobody looking for the next one. */
-  #outsideRows(others: readonly OutsidePartition[], status: FlowStatus, at: LastSeen): PartitionRow[] {
-    const halts = haltedByEvents(status.events)
-    const isStopped = status.stopped !== null && status.stopped.stopAt === null
+  #outsideRows(others: readonly OutsidePartition[], status: FlowStatus, seen: SeenOthers): PartitionRow[] {
+    const halts = new Map(status.halts.map(event => [partitionKey(event), event]))
     return others.map(partition => {
-      const key = partitionKey(partition)
-      const { judgement, told } = partition
-      const { nextSourceOffset, sourceEndOffset, lagRecords } = judgement
-      const behindSinceMs = this.#behindSinceMs.get(key)
-      const news = {
-        ...{ isStopped, halt: halts.get(key) },
-        lag: outsideLag({ nextSourceOffset, sourceEndOffset, lagRecords, told, behindSinceMs }, at.atMs, at.wallAtMs),
-        worker: this.#owners.get(key) ?? null,
-        etaSeconds: this.#etas.get(key) ?? null,
-        standingSeconds: this.#othersStanding.secondsOf(partition, at.atMs)
-      }
-      return outsideRow(partition, news, this.limits)
+      const news = { ...seen.newsOf(partition, status.stopped), halt: halts.get(partitionKey(partition)) }
+      return outsideRow(partition, news, this.#othersLimits)
     })
   }
-}
-
-function positionOf({ topic, partition, judgement }: OutsidePartition) {
-  return { topic, partition, nextSourceOffset: judgement.nextSourceOffset }
-}
-
-function ownersOf({ workers }: LastSeen): Map<string, string> {
-  const owners = new Map<string, string>()
-  for (const { clientId, partitions } of workers ?? []) {
-    for (const partition of partitions) owners.set(partitionKey(partition), clientId)
-  }
-  return owners
 }
 
 function exposureOf(rows: readonly PartitionRow[]): Exposure {
@@ -206,8 +160,11 @@ function exposureOf(rows: readonly PartitionRow[]): Exposure {
   return { records, seconds: records === null ? null : maxKnown(rows.map(({ lagSeconds }) => lagSeconds)) }
 }
 
-/** Of those that are behind: when the last of them will have caught up. */
+/**
+ * When the last of them will have caught up. What is up to date has records under way, which are no backlog; what stands still waits for
+ * somebody, not for time.
+ */
 function longestEta(rows: readonly PartitionRow[]): number | null {
-  const behind = rows.filter(({ state }) => state === 'behind' || state === 'stalled')
+  const behind = rows.filter(({ state, lagRecords }) => (lagRecords ?? 0) > 0 && !NO_BACKLOG.has(state))
   return maxKnown(behind.map(({ etaSeconds }) => etaSeconds))
 }

@@ -4,7 +4,7 @@ import type { EventStatus, FlowStatus, GroupStatus, OrderStatus } from '../obser
 import { counted, inThousands } from '../terminal/amounts.ts'
 import type { FlowNow, Moment } from './flow-page.ts'
 import type { History } from './history.ts'
-import { type Limits, needsAttention, selectRows } from './page-rows.ts'
+import { COPIES_GONE, type Limits, needsAttention, selectRows } from './page-rows.ts'
 import type {
   EventView,
   FlowView,
@@ -27,7 +27,6 @@ const ORDERED = { STOP: 'flow stopped', STOP_AT: 'flow to stand still at a time'
 
 export interface FlowViewFacts {
   readonly now: FlowNow
-  readonly notReadyReason: string | null
   /** Why the group can't be looked at; `null` where it can. */
   readonly trouble: string | null
   readonly query: RowQuery
@@ -36,32 +35,38 @@ export interface FlowViewFacts {
   readonly limits: Limits
   readonly delaySeconds: number
   readonly clientId: string
-  ownerOf(partition: TopicPartition): string | undefined
 }
 
 export function flowView(facts: FlowViewFacts): FlowView {
   const { now, query, samples, moment } = facts
-  const { status, rows, exposure, etaSeconds } = now
+  const { status, rows, exposure, etaSeconds, seen } = now
   const { source, destination } = status
+  const lately = status.events.filter(({ observedAt }) => moment.wallNowMs - Date.parse(observedAt) < DAY_MS)
+  const differing = status.partitions.filter(({ verifyDifferences }) => verifyDifferences > 0)
   return {
     source,
     destination,
     verdict: verdictOf({
       ...{ source, destination, exposure, etaSeconds },
-      notReadyReason: facts.notReadyReason,
+      notReadyReason: status.notReadyReason,
       stopped: status.stopped,
+      unseen: unseenInWords(facts),
       partitions: rows.length,
       halted: haltedByReason(rows),
       stalled: rows.filter(({ state }) => state === 'stalled').length,
+      differences: differing.reduce((sum, { verifyDifferences }) => sum + verifyDifferences, 0),
+      differing: differing.map(nameOf),
+      copiesGone: rows.filter(({ reason }) => reason === COPIES_GONE).map(nameOf),
       unknown: rows.filter(({ lagRecords, lagSeconds }) => lagRecords === null || lagSeconds === null).length,
       lagLimitSeconds: facts.limits.lagSeconds,
       delaySeconds: facts.delaySeconds,
       heartbeatAgeSeconds: status.heartbeatAgeSeconds,
       deletedInSeconds: deletedIn(status),
-      passedLately: status.events.filter(event => isPassedLately(event, moment)).length
+      passedLately: lately.filter(({ kind, action }) => kind !== 'RESUME' && action === 'CONTINUED').length,
+      resumedLately: lately.filter(({ kind }) => kind === 'RESUME').length
     }),
-    exposure: exposureInWords(source, rows.length, exposure, knownPart(rows)),
-    backlog: backlogInWords(exposure.records, etaSeconds),
+    exposure: exposureInWords(source, rows.length, exposure, knownPart(now)),
+    backlog: seen === undefined ? null : backlogInWords(exposure.records, etaSeconds),
     figures: figures(now),
     history: historyView(samples),
     table: tableView(rows, query),
@@ -73,7 +78,12 @@ export function flowView(facts: FlowViewFacts): FlowView {
   }
 }
 
-function knownPart(rows: readonly PartitionRow[]): KnownPart {
+function unseenInWords({ now, trouble }: FlowViewFacts): string | null {
+  if (now.seen !== undefined) return null
+  return trouble === null ? 'is being looked at' : `can’t be looked at: ${trouble}`
+}
+
+function knownPart({ rows, seen }: FlowNow): KnownPart {
   let records = 0
   let seconds = 0
   let unknownPartitions = 0
@@ -82,7 +92,7 @@ function knownPart(rows: readonly PartitionRow[]): KnownPart {
     seconds = Math.max(seconds, lagSeconds ?? 0)
     if (lagRecords === null) unknownPartitions++
   }
-  return { records, seconds, unknownPartitions }
+  return { records, seconds, unknownPartitions, isWholeGroup: seen !== undefined }
 }
 
 function haltedByReason(rows: readonly PartitionRow[]): Map<string, number> {
@@ -100,7 +110,8 @@ function deletedIn({ partitions }: FlowStatus): number | null {
   let soonest: number | null = null
   for (const { lagRecords, retentionMarginSeconds: margin, etaSeconds } of partitions) {
     if (lagRecords === 0 || margin === null || margin > DELETED_SOON_SECONDS) continue
-    if (etaSeconds !== null && etaSeconds < margin) continue
+    // What is on its way is newer than the one before it, by whose time the margin goes.
+    if (etaSeconds === 0 || (etaSeconds !== null && etaSeconds < margin)) continue
     soonest = Math.min(soonest ?? margin, margin)
   }
   return soonest
@@ -108,15 +119,15 @@ function deletedIn({ partitions }: FlowStatus): number | null {
 
 const DELETED_SOON_SECONDS = 3_600
 
-function isPassedLately({ kind, action, observedAt }: EventStatus, { wallNowMs }: Moment): boolean {
-  return kind !== 'RESUME' && action === 'CONTINUED' && wallNowMs - Date.parse(observedAt) < DAY_MS
+function nameOf({ topic, partition }: TopicPartition): string {
+  return `${topic}-${partition}`
 }
 
 function figures({ status, rows, exposure, recordsPerSecond, seen }: FlowNow): FlowView['figures'] {
   const attention = rows.filter(needsAttention).length
   const behind = rows.filter(({ state }) => state === 'behind').length
   const { rates, heartbeatAgeSeconds } = status
-  const isShared = rows.some(({ isOwn }) => !isOwn)
+  const isPart = seen === undefined || rows.some(({ isOwn }) => !isOwn)
   return [
     {
       name: 'Lag',
@@ -126,14 +137,16 @@ function figures({ status, rows, exposure, recordsPerSecond, seen }: FlowNow): F
     {
       name: 'Throughput',
       value: orDash(recordsPerSecond, rate => `${inThousands(Math.round(rate))}/s`),
-      note: `${inBytes(rates.bytesPerSecond)}/s${isShared ? ' by this worker' : ''}`
+      note: `${inBytes(rates.bytesPerSecond)}/s${isPart ? ' by this worker' : ''}`
     },
     {
       name: 'Partitions',
       value: inThousands(rows.length),
-      note: [`${inThousands(attention)} need attention`, ...(behind > 0 ? [`${inThousands(behind)} behind`] : [])].join(
-        ', '
-      )
+      note: [
+        ...(seen === undefined ? ['of this worker'] : []),
+        `${inThousands(attention)} need attention`,
+        ...(behind > 0 ? [`${inThousands(behind)} behind`] : [])
+      ].join(', ')
     },
     {
       name: 'Workers',
@@ -217,18 +230,17 @@ function groupsView(groups: readonly GroupStatus[]): GroupView[] {
   }))
 }
 
-/** One worker looks after groups for all: the owner of the first partition. */
-function groupsNote({ now, clientId, ownerOf }: FlowViewFacts): string {
+/** One worker looks after groups for all. */
+function groupsNote({ now, clientId }: FlowViewFacts): string {
   const { groups } = now.status
   const hidden = groups.length - GROUPS_MAX
   if (hidden > 0) return `${inThousands(hidden)} more, which would read less again, are in /api/status.`
   if (groups.length > 0) return ''
-  const first = now.rows
-    .filter(({ partition }) => partition === 0)
-    .reduce<string | undefined>((least, { topic }) => (least === undefined || topic < least ? topic : least), undefined)
-  const owner = first === undefined ? undefined : ownerOf({ topic: first, partition: 0 })
-  if (owner === undefined || owner === clientId) return 'No consumer group has positions to bring along yet.'
-  return `Worker ${owner} looks after the consumer groups of this flow; its page shows them.`
+  const inCharge = now.seen?.inCharge
+  if (inCharge === undefined)
+    return 'One worker looks after the consumer groups of this flow; which one is not known now.'
+  if (inCharge === clientId) return 'No consumer group has positions to bring along yet.'
+  return `Worker ${inCharge} looks after the consumer groups of this flow; its page shows them.`
 }
 
 function eventsView(events: readonly EventStatus[], order: OrderStatus | null): EventView[] {

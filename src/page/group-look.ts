@@ -14,12 +14,16 @@ export interface OutsidePartition extends TopicPartition {
   readonly judgement: Judgement
   /** What its owner knew when it last committed. */
   readonly told: SourceEnd | undefined
+  /** Id of the order that it stood still by when its owner last committed; `undefined` where there was none. */
+  readonly stopped: string | undefined
 }
 
 /** The whole group at one moment. */
 export interface GroupSeen {
   /** Members, with what each of them owns; `undefined` where the source does not tell. */
   readonly workers: readonly GroupWorker[] | undefined
+  /** Client id of the one that looks after consumer groups and heartbeats for all; `undefined` where that is not known. */
+  readonly inCharge: string | undefined
   /** All partitions of the flow but those of the worker that looks. */
   readonly others: readonly OutsidePartition[]
 }
@@ -79,7 +83,7 @@ export class ClusterLooker implements GroupLooker {
       ...worker,
       partitions: worker.partitions.filter(partition => shown.has(partitionKey(partition)))
     }))
-    return { workers, others }
+    return { workers, inCharge: inChargeOf(group.workers ?? []), others }
   }
 
   async close(): Promise<void> {
@@ -117,7 +121,21 @@ export class ClusterLooker implements GroupLooker {
         },
         this.#config.start
       )
-      return { topic: pair.topic, partition: pair.partition, judgement, told: committed?.sourceEnd }
+      const { topic, partition } = pair
+      return { topic, partition, judgement, told: committed?.sourceEnd, stopped: committed?.stopped }
     })
   }
+}
+
+/** Whoever owns the first partition of all that the group shares out: its workers go by the same rule, see `FlowControl`. */
+export function inChargeOf(workers: readonly GroupWorker[]): string | undefined {
+  let [first, owner]: (string | undefined)[] = []
+  for (const { clientId, partitions } of workers) {
+    for (const { topic, partition } of partitions) {
+      if (first !== undefined && topic > first) continue
+      if (topic !== first) [first, owner] = [topic, undefined]
+      if (partition === 0) owner = clientId
+    }
+  }
+  return owner
 }

@@ -23,33 +23,27 @@ export interface OutsideFacts {
   readonly lagRecords: number | null
   /** What the owner committed beside its progress; `undefined` where there is nothing. */
   readonly told: SourceEnd | undefined
-  /** Since when it has been seen behind from outside, by our monotonic clock; `undefined` where it was never looked at before. */
-  readonly behindSinceMs: number | undefined
+  /** How old that is; where it is `undefined`, of no meaning. */
+  readonly toldAgeMs: number
+  /** Since something was first seen that is missing now; `undefined` where nobody looked before. */
+  readonly behindMs: number | undefined
 }
 
-/** Commits come every three seconds where something moves; this leaves them time, and clocks some difference. */
+/** Commits come every three seconds where something moves. */
 const FRESH_MS = 10_000
 
-/**
- * @param nowMs by the monotonic clock
- * @param wallNowMs milliseconds of the epoch: the owner's statement has a time of its host's clock
- */
-export function outsideLag(facts: OutsideFacts, nowMs: number, wallNowMs: number): OutsideLag {
-  const { nextSourceOffset, sourceEndOffset, lagRecords, told, behindSinceMs } = facts
+export function outsideLag(facts: OutsideFacts): OutsideLag {
+  const { nextSourceOffset, sourceEndOffset, lagRecords, told, toldAgeMs, behindMs } = facts
+  const behindSeconds = behindMs === undefined ? null : behindMs / 1_000
   if (lagRecords === null || lagRecords === 0) return { sourceEndOffset, records: lagRecords, seconds: lagRecords }
   if (told === undefined || nextSourceOffset === null) {
-    return { sourceEndOffset, records: lagRecords, seconds: secondsSince(behindSinceMs, nowMs) }
+    return { sourceEndOffset, records: lagRecords, seconds: behindSeconds }
   }
   const left = Math.max(told.offset - nextSourceOffset, 0)
-  const toldAgoMs = Math.max(wallNowMs - told.seenAtMs, 0)
-  if (toldAgoMs < FRESH_MS) {
+  if (toldAgeMs < FRESH_MS) {
     return { sourceEndOffset: nextSourceOffset + left, records: left, seconds: left === 0 ? 0 : told.lagSeconds }
   }
   // What was missing then is missing still, and what has come since has come since.
-  const seconds = left > 0 ? told.lagSeconds + toldAgoMs / 1_000 : secondsSince(behindSinceMs, nowMs)
+  const seconds = left > 0 ? told.lagSeconds + toldAgeMs / 1_000 : behindSeconds
   return { sourceEndOffset, records: lagRecords, seconds }
-}
-
-function secondsSince(sinceMs: number | undefined, nowMs: number): number | null {
-  return sinceMs === undefined ? null : (nowMs - sinceMs) / 1_000
 }

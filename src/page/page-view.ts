@@ -16,12 +16,14 @@ export interface Verdict {
 export const ROW_STATES = [
   /** It stands still with a reason, or its two logs contradict each other. */
   'halted',
-  /** It has lag, nothing fails, and it does not move. */
+  /** It is known to have lag, and does not move. */
   'stalled',
+  /** What was copied is not what the source has, or is there no more: by verification, or by the end of the destination's log. It is mirrored on. */
+  'differs',
   /** What its lag is can't be told. */
   'unknown',
   'behind',
-  /** Its owner finds out where to go on. */
+  /** Its owner is about to find out where to go on. */
   'starting',
   /** It stands still because somebody has ordered that. */
   'stopped',
@@ -34,7 +36,7 @@ export interface PartitionRow {
   readonly topic: string
   readonly partition: number
   readonly state: RowState
-  /** Why it is halted, in a word: `gap`, `not-authorized`, …; `null` in other states. */
+  /** Why it is halted, or what differs, in a word: `gap`, `not-authorized`, …; `null` in other states. */
   readonly reason: string | null
   /** One sentence for a person; `null` where there is nothing to say. */
   readonly detail: string | null

@@ -40,18 +40,24 @@ export interface KnownPart {
   readonly seconds: number
   /** Partitions whose lag in records is not known. */
   readonly unknownPartitions: number
+  /** The other workers' partitions were seen too. */
+  readonly isWholeGroup: boolean
 }
 
 /** `If east were lost now: 312 records, 0.4 s.` */
 export function exposureInWords(source: string, partitions: number, exposure: Exposure, known: KnownPart): string {
   const ifLost = `If ${source} were lost now`
   const { records, seconds } = exposure
-  if (partitions === 0) return `${ifLost}: nothing is mirrored yet.`
+  const { unknownPartitions, isWholeGroup } = known
+  if (partitions === 0 && isWholeGroup) return `${ifLost}: nothing is mirrored yet.`
   if (records === null) {
-    const { unknownPartitions } = known
-    if (unknownPartitions === 0 || unknownPartitions === partitions) return `${ifLost}: not known.`
+    if (unknownPartitions === partitions || (unknownPartitions === 0 && isWholeGroup)) return `${ifLost}: not known.`
     const part = `${counted(known.records, 'record')}, ${inWords(known.seconds)}`
-    return `${ifLost}: at least ${part}; not known of ${counted(unknownPartitions, 'partition')}.`
+    const notKnown = [
+      ...(unknownPartitions > 0 ? [counted(unknownPartitions, 'partition')] : []),
+      ...(isWholeGroup ? [] : ['what other workers mirror'])
+    ]
+    return `${ifLost}: at least ${part}; not known of ${notKnown.join(', and of ')}.`
   }
   if (records === 0) return `${ifLost}, nothing would be lost.`
   return `${ifLost}: ${counted(records, 'record')}, ${seconds === null ? 'of an age that is not known' : inWords(seconds)}.`

@@ -48,7 +48,10 @@ export class WorkerPage implements Page {
       const watch = new GroupWatch({
         newLooker: () => options.newLooker(flow),
         ownKeys: () => ownKeys(options.status().flows[index]),
-        seen: last => page.seen(last)
+        seen: last => {
+          page.seen(last)
+          this.#now = undefined
+        }
       })
       return { page, watch }
     })
@@ -71,7 +74,7 @@ export class WorkerPage implements Page {
     const { status, flows, moment } = this.#current()
     const views = flows.map((now, index) => {
       const { page, watch } = this.#flows[index]!
-      return page.view(now, status.notReadyReason, watch.trouble, rowQueryIn(query, index), moment)
+      return page.view(now, watch.trouble, rowQueryIn(query, index), moment)
     })
     return {
       version: status.version,

@@ -36,7 +36,9 @@ describe('the page', function () {
 
   const show = async (flows: readonly FlowStatus[], viewing: Viewing = {}) => {
     fed = await new FedPage(flows).start()
-    return open(viewing)
+    const page = await open(viewing)
+    await page.getByText('This worker mirrors all partitions').first().waitFor()
+    return page
   }
   const open = async (viewing: Viewing = {}) => {
     const page = await chromium.open(fed!.url, viewing)
@@ -49,7 +51,7 @@ describe('the page', function () {
     assert.equal(await text(page, '#verdict-title'), 'Trusted')
     assert.equal(
       await text(page, '#verdict-sentences'),
-      'west holds everything that east holds, but for the last 0.4 s.'
+      'All that was to be copied from east to west has been copied, but for the last 0.4 s.'
     )
     assert.equal(await text(page, '.exposure'), 'If east were lost now: 312 records, 0.4 s.')
     assert.equal(await page.title(), '✓ Trusted · east → west · farlog')
@@ -176,7 +178,11 @@ describe('the page', function () {
     const page = await open()
     await page.getByText(/^The other workers’ partitions can’t be looked at: .*east cannot be reached\.$/).waitFor()
     assert.equal((await names(page)).length, 24)
-    assert.equal(await text(page, '#verdict-title'), 'Trusted')
+    assert.equal(await text(page, '#verdict-title'), 'Not known')
+    assert.match(
+      await text(page, '#verdict-sentences'),
+      /^Only this worker’s share is known \(24 partitions\); .*east cannot be/
+    )
   })
 
   it('says that the worker does not answer, when it last did, and recovers when it does', async () => {

@@ -4,6 +4,9 @@ import { FlowSection } from './flow-section.js'
 /** @import { PageView, Verdict, VerdictLevel } from '../page-view.ts' */
 
 const REFRESH_MS = 2_000
+/** The first question makes the worker look at the others; what it sees is shown as soon as it is there. */
+const REFRESH_FIRST_MS = 400
+const FIRST_ANSWERS = 4
 /** The title and the icon of a tab in the background still tell the verdict. */
 const REFRESH_HIDDEN_MS = 10_000
 const TIMEOUT_MS = 8_000
@@ -28,6 +31,7 @@ let heardAtMs = performance.now()
 let trouble = ''
 let asking = new AbortController()
 let isAskedAnew = false
+let answers = 0
 
 setInterval(showAge, 1_000)
 document.addEventListener('visibilitychange', askNow)
@@ -37,7 +41,8 @@ async function refreshForever() {
   for (;;) {
     isAskedAnew = false
     await refresh()
-    if (!isAskedAnew) await pause(document.hidden ? REFRESH_HIDDEN_MS : REFRESH_MS)
+    if (!isAskedAnew)
+      await pause(document.hidden ? REFRESH_HIDDEN_MS : answers < FIRST_ANSWERS ? REFRESH_FIRST_MS : REFRESH_MS)
   }
 }
 
@@ -71,6 +76,7 @@ async function refresh() {
     last = /** @type {PageView} */ (await response.json())
     heardAtMs = performance.now()
     trouble = ''
+    answers++
     show(last)
   } catch (error) {
     if (isAskedAnew) return

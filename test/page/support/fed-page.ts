@@ -71,7 +71,7 @@ export class FedPage implements AsyncDisposable {
 
 /** This worker is the only one. */
 function alone({ partitions }: FlowStatus): GroupSeen {
-  return { workers: [{ clientId: THIS_WORKER, host: '/10.4.1.17', partitions }], others: [] }
+  return { workers: [{ clientId: THIS_WORKER, host: '/10.4.1.17', partitions }], inCharge: THIS_WORKER, others: [] }
 }
 
 function cluster(alias: string): ClusterConfig {

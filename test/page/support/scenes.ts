@@ -107,7 +107,10 @@ export function hostile(): { readonly flow: FlowStatus; look(): GroupSeen } {
     events: [event(HOSTILE, HOSTILE, new Date().toISOString(), HOSTILE, 0, HOSTILE)],
     order: { action: 'STOP', orderedBy: HOSTILE, orderedAt: new Date().toISOString(), reason: HOSTILE }
   })
-  return { flow, look: () => ({ workers: [{ clientId: HOSTILE, host: HOSTILE, partitions: [] }], others: [] }) }
+  return {
+    flow,
+    look: () => ({ workers: [{ clientId: HOSTILE, host: HOSTILE, partitions: [] }], inCharge: HOSTILE, others: [] })
+  }
 }
 
 /** A group of four workers with ten thousand partitions, of which this one has a quarter. */
@@ -125,6 +128,7 @@ export function tenThousand(): { readonly flow: FlowStatus; look(): GroupSeen } 
     flow: { ...calm(0), partitions: own },
     look: () => ({
       workers: [{ clientId: THIS_WORKER, host: '/10.4.1.17', partitions: own }, ...owners],
+      inCharge: THIS_WORKER,
       others: others.map(other => ({ ...other, told: { ...other.told!, seenAtMs: Date.now() } }))
     })
   }
@@ -158,7 +162,8 @@ function outside(
       sourceEndOffset,
       lagRecords
     },
-    told: { offset: sourceEndOffset!, seenAtMs: Date.now(), lagSeconds: 0.1 }
+    told: { offset: sourceEndOffset!, seenAtMs: Date.now(), lagSeconds: 0.1 },
+    stopped: undefined
   }
 }
 

@@ -27,7 +27,8 @@ describe('FlowLedger', () => {
           lagSeconds: null,
           retentionMarginSeconds: null,
           etaSeconds: null,
-          verifiedOffset: null
+          verifiedOffset: null,
+          verifyDifferences: 0
         }
       ])
     })
@@ -80,7 +81,8 @@ describe('FlowLedger', () => {
         lagSeconds: 2.5,
         retentionMarginSeconds: null,
         etaSeconds: null,
-        verifiedOffset: null
+        verifiedOffset: null,
+        verifyDifferences: 0
       })
       assert.equal(ledger.status(1).partitions[1]!.state, 'fencing')
     })
@@ -129,7 +131,7 @@ describe('FlowLedger', () => {
     })
 
     it('shows how far partitions are verified, for as long as they are owned and somebody verifies', () => {
-      const { ledger, counted } = newLedger()
+      const { ledger } = newLedger()
       const verified = () => ledger.status(0).partitions.map(({ verifiedOffset }) => verifiedOffset)
       ledger.own([ORDERS_0, ORDERS_1])
       ledger.receive(flowReport([partitionReport({ progress: progressAt(5) })]), 0)
@@ -143,8 +145,22 @@ describe('FlowLedger', () => {
       ledger.verified(ORDERS_1, 7)
       ledger.forgetVerified()
       assert.deepEqual(verified(), [null, null])
+    })
+
+    it('counts the differences that were found in a partition, for as long as it is owned', () => {
+      const { ledger, counted } = newLedger()
+      const found = () => ledger.status(0).partitions.map(({ verifyDifferences }) => verifyDifferences)
+      ledger.own([ORDERS_0, ORDERS_1])
       ledger.foundDifferences(ORDERS_1, 2)
-      assert.deepEqual(counted.at(-1), ['countVerifyDifferences', { ...ledger.labels, ...ORDERS_1 }, 2])
+      ledger.foundDifferences(ORDERS_1, 3)
+      assert.deepEqual(counted.at(-1), ['countVerifyDifferences', { ...ledger.labels, ...ORDERS_1 }, 3])
+      // They are none the less there when nobody verifies any more.
+      ledger.forgetVerified()
+      assert.deepEqual(found(), [0, 5])
+      ledger.disown([ORDERS_1])
+      ledger.foundDifferences(ORDERS_1, 1)
+      ledger.own([ORDERS_1])
+      assert.deepEqual(found(), [0, 0])
     })
 
     it('tells partitions apart whose names and numbers run into each other', () => {
@@ -187,6 +203,17 @@ describe('FlowLedger', () => {
       assert.equal(marginOf({ lagRecords: 3, reachedTimestampMs: null }, DAY_MS), null)
       assert.equal(marginOf({ lagRecords: 3, reachedTimestampMs: -1 }, DAY_MS), null)
       assert.equal(marginOf({ lagRecords: null, reachedTimestampMs: null }, DAY_MS), null)
+    })
+
+    it('is unknown of a quiet topic that lacked nothing when the source was last heard of', () => {
+      const unheard = { lagRecords: null, lagSeconds: null, reachedTimestampMs: Date.now() - 9 * DAY_MS }
+      const at = (nextSourceOffset: number) =>
+        marginOf({ ...unheard, sourceEndOffset: 100, progress: progressAt(nextSourceOffset) }, DAY_MS)
+      assert.equal(at(100), null)
+      // Progress may be further than the end that was heard of last.
+      assert.equal(at(101), null)
+      assert.equal(at(99), 0)
+      assert.equal(marginOf({ ...unheard, sourceEndOffset: null, progress: progressAt(100) }, DAY_MS), null)
     })
   })
 

@@ -16,6 +16,7 @@ export function partitionStatus(changes: Partial<PartitionStatus> = {}): Partiti
     retentionMarginSeconds: 600_000,
     etaSeconds: 0,
     verifiedOffset: 80,
+    verifyDifferences: 0,
     ...changes
   }
 }
@@ -26,12 +27,14 @@ export function flowStatus(changes: Partial<FlowStatus> = {}): FlowStatus {
     source: 'east',
     destination: 'west',
     groupId: 'farlog-east-west',
+    notReadyReason: null,
     stopped: null,
     order: null,
     partitions: [partitionStatus()],
     etaSeconds: 0,
     exposure: { records: 10, seconds: 1.5 },
     events: [],
+    halts: [],
     groups: [],
     heartbeatAgeSeconds: null,
     rates: { recordsPerSecond: 1_000, bytesPerSecond: 1_048_576 },

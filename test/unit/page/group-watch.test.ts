@@ -20,7 +20,7 @@ describe('watching a group', () => {
           looks++
           if (fails) throw fails
           assert.deepEqual([isOwn({ topic: 'a', partition: 1 }), isOwn({ topic: 'a', partition: 0 })], [true, false])
-          return { workers: [], others: [] }
+          return { workers: [], inCharge: undefined, others: [] }
         },
         close: async () => {
           closed++

@@ -2,7 +2,6 @@ import assert from 'node:assert/strict'
 import type { PartitionStatus } from '../../../src/observe/status.ts'
 import {
   byNeed,
-  haltedByEvents,
   isOwnWaiting,
   needsAttention,
   type OutsideNews,
@@ -20,10 +19,17 @@ function own(changes: Partial<PartitionStatus>, standingSeconds = 0): PartitionR
   return ownRow(partitionStatus(changes), 'alpha', standingSeconds, LIMITS)
 }
 
-function outside(state: MirrorState, news: Partial<OutsideNews> = {}, topic = 'orders', partition = 0): PartitionRow {
-  const judgement = { state, detail: null, nextSourceOffset: 90, sourceEndOffset: 100, lagRecords: 10 }
+function outside(
+  state: MirrorState,
+  news: Partial<OutsideNews> = {},
+  topic = 'orders',
+  partition = 0,
+  told: string | null = null,
+  nextSourceOffset = 90
+): PartitionRow {
+  const judgement = { state, detail: told, nextSourceOffset, sourceEndOffset: 100, lagRecords: 10 }
   return outsideRow(
-    { topic, partition, judgement, told: undefined },
+    { topic, partition, judgement, told: undefined, stopped: undefined },
     {
       lag: { sourceEndOffset: 100, records: 10, seconds: 1 },
       worker: 'bravo',
@@ -46,14 +52,36 @@ describe('a row of a partition', () => {
     assert.equal(state({ state: 'fencing', lagRecords: null, lagSeconds: null }), 'starting')
     assert.equal(state({ state: 'resuming', lagSeconds: 11 }), 'behind')
     assert.equal(state({}, 60), 'stalled')
-    assert.equal(state({ state: 'fencing', lagRecords: null, lagSeconds: null }, 60), 'stalled')
+    assert.equal(state({ state: 'fencing' }, 60), 'stalled')
+    // Whether anything is left to do nobody knows while the source does not tell.
+    for (const waiting of ['mirroring', 'fencing', 'resuming'] as const) {
+      assert.equal(state({ state: waiting, lagRecords: null, lagSeconds: null }, 60), 'unknown')
+    }
+    assert.equal(state({ state: 'fencing', lagRecords: 0, lagSeconds: 0 }, 60), 'starting')
     assert.equal(state({ state: 'halted', reason: 'gap' }, 60), 'halted')
     assert.equal(state({ state: 'halted', reason: 'stopped' }), 'stopped')
+    assert.equal(state({ verifyDifferences: 2, lagSeconds: 11 }), 'differs')
+    assert.equal(state({ verifyDifferences: 2 }, 60), 'stalled')
+    assert.match(
+      own({ verifyDifferences: 2 }, 60).detail!,
+      /not moved for 60 s; verification found 2 differences between/
+    )
+    assert.equal(needsAttention(own({ verifyDifferences: 2 })), true)
+  })
+
+  it('of this worker says what it stands still at', () => {
+    assert.match(own({}, 60).detail!, /^it has records to copy and has not moved for 60 s$/)
+    assert.match(own({ state: 'fencing' }, 60).detail!, /^earlier owners are being shut out for 60 s/)
+    const resuming = own({ state: 'resuming', lagRecords: null, lagSeconds: null }, 61)
+    assert.match(resuming.detail!, /^it is being found out where to go on for 61 s/)
+    assert.equal(own({ state: 'resuming' }, 59).detail, null)
   })
 
   it('of this worker is meant to move unless it stands still for a reason or has nothing to do', () => {
     assert.equal(isOwnWaiting(partitionStatus({ etaSeconds: 5 })), true)
-    assert.equal(isOwnWaiting(partitionStatus({ etaSeconds: null, lagRecords: null })), true)
+    assert.equal(isOwnWaiting(partitionStatus({ etaSeconds: null, lagRecords: null })), false, 'nobody knows')
+    assert.equal(isOwnWaiting(partitionStatus({ state: 'fencing', lagRecords: null })), true)
+    assert.equal(isOwnWaiting(partitionStatus({ state: 'resuming', lagRecords: 0, etaSeconds: 0 })), true)
     assert.equal(isOwnWaiting(partitionStatus({ etaSeconds: 0 })), false, 'new traffic, or held back on purpose')
     assert.equal(isOwnWaiting(partitionStatus({ etaSeconds: null, lagRecords: 0 })), false)
     assert.equal(isOwnWaiting(partitionStatus({ etaSeconds: null, state: 'halted' })), false)
@@ -61,7 +89,7 @@ describe('a row of a partition', () => {
 
   it('of another worker is in the state that the clusters tell', () => {
     const state = (judged: MirrorState, news: Partial<OutsideNews> = {}) => outside(judged, news).state
-    for (const judged of ['gap', 'recreated', 'diverged'] as const) assert.equal(state(judged), 'halted')
+    for (const judged of ['gap', 'recreated'] as const) assert.equal(state(judged), 'halted')
     assert.equal(state('unreachable'), 'unknown')
     assert.equal(state('missing'), 'starting')
     assert.equal(state('not started'), 'starting')
@@ -82,18 +110,21 @@ describe('a row of a partition', () => {
     const { state: halted, reason, detail } = outside('not started', { halt })
     assert.deepEqual([halted, reason, detail], ['halted', 'recreated', 'orders was made anew'])
     assert.equal(state('behind', { halt, isStopped: true }), 'stopped')
+    const missing = outside('missing', { standingSeconds: 61 }, 'orders', 0, 'east.orders is not at the destination')
+    assert.match(missing.detail!, /^east.orders is not at the destination; it has records to copy and has not moved/)
     assert.match(outside('behind', { standingSeconds: 61 }).detail!, /not moved for 61 s; the page or the log of bravo/)
   })
 })
 
-describe('partitions that were halted because of their source', () => {
-  const at = { observedAt: '2026-01-01T00:00:00.000Z', topic: 'orders', partition: 0, firstOffset: 0, nextOffset: 0 }
-  const halt = { ...at, kind: 'GAP', action: 'HALTED', detail: '' }
-  const resume = { ...at, kind: 'RESUME', action: 'REQUESTED', detail: '' }
-
-  it('are those whose newest event says so', () => {
-    assert.deepEqual([...haltedByEvents([halt, resume, { ...halt, partition: 1 }]).keys()], ['1/orders', '0/orders'])
-    assert.deepEqual([...haltedByEvents([resume, halt]).keys()], [])
+describe('a row of a partition of another worker whose logs diverge', () => {
+  it('is halted where the source was cut back, and mirrored on where the destination was', () => {
+    const row = (nextSourceOffset: number, news: Partial<OutsideNews> = {}) => {
+      const { state, reason, detail } = outside('diverged', news, 'orders', 0, 'cut back', nextSourceOffset)
+      return [state, reason, detail]
+    }
+    assert.deepEqual(row(101), ['halted', 'diverged', 'cut back'])
+    assert.deepEqual(row(100), ['differs', 'copies gone', 'cut back'])
+    assert.deepEqual(row(100, { isStopped: true }), ['differs', 'copies gone', 'cut back'])
   })
 })
 

@@ -7,9 +7,12 @@ function verdict(changes: Partial<FlowFacts>) {
     destination: 'west',
     notReadyReason: null,
     stopped: null,
+    unseen: null,
     partitions: 12,
     halted: new Map(),
     stalled: 0,
+    differences: 0,
+    differing: [],
     unknown: 0,
     exposure: { records: 10, seconds: 0.4 },
     etaSeconds: 0,
@@ -17,7 +20,9 @@ function verdict(changes: Partial<FlowFacts>) {
     delaySeconds: 0,
     heartbeatAgeSeconds: 1,
     deletedInSeconds: null,
+    copiesGone: [],
     passedLately: 0,
+    resumedLately: 0,
     ...changes
   })
 }
@@ -41,10 +46,13 @@ describe('the verdict', () => {
     assert.equal(levels({ exposure: { records: 5, seconds: null } }), 'unknown')
     assert.equal(levels({ notReadyReason: 'west has not answered' }), 'unknown')
     assert.equal(levels({ partitions: 0, exposure: { records: 0, seconds: 0 } }), 'unknown')
+    assert.equal(levels({ unseen: 'is being looked at' }), 'unknown')
     assert.equal(levels({ stopped: STOPPED }), 'stopped')
     assert.equal(levels({ halted: new Map([['gap', 1]]) }), 'attention')
     assert.equal(levels({ stalled: 1 }), 'attention')
     assert.equal(levels({ deletedInSeconds: 600 }), 'attention')
+    assert.equal(levels({ copiesGone: ['orders-7'] }), 'attention')
+    assert.equal(levels({ differences: 1, differing: ['orders-7'] }), 'attention')
     assert.equal(levels({ heartbeatAgeSeconds: 61 }), 'attention')
   })
 
@@ -62,7 +70,7 @@ describe('the verdict', () => {
     })
     assert.deepEqual(everything.sentences, [
       '3 partitions stand still (gap 2, fenced 1); the others go on.',
-      '3 partitions with records to copy do not move, though nothing fails.',
+      '3 partitions with records to copy do not move.',
       'east deletes records now that will not be copied by then.',
       'No heartbeat from east has reached west for 10 min.'
     ])
@@ -71,13 +79,41 @@ describe('the verdict', () => {
     ])
   })
 
+  it('names partitions that verification has found to differ, though not all of many', () => {
+    const said = (differing: string[]) => verdict({ differences: 7, differing }).sentences
+    const found = 'Verification found 7 differences between records and their copies in '
+    assert.deepEqual(said(['a-0', 'b-1', 'c-2']), [`${found}a-0, b-1, c-2.`])
+    assert.deepEqual(said(['a-0', 'b-1', 'c-2', 'd-3']), [`${found}a-0, b-1, c-2 and 1 more partition.`])
+    assert.deepEqual(said(['a-0', 'b-1', 'c-2', 'd-3', 'e-4']), [`${found}a-0, b-1, c-2 and 2 more partitions.`])
+  })
+
+  it('is no more than this worker’s own share lets it be while nobody has seen the others’', () => {
+    const sentences = (changes: Partial<FlowFacts>) => verdict({ unseen: 'is being looked at', ...changes }).sentences
+    assert.deepEqual(sentences({}), [
+      'Only this worker’s share is known (12 partitions); that of the others is being looked at.'
+    ])
+    assert.deepEqual(sentences({ unseen: 'can’t be looked at: east cannot be reached', unknown: 12 }), [
+      'Only this worker’s share is known (12 partitions); that of the others can’t be looked at: east cannot be reached.',
+      'How far 12 partitions of east got can’t be told now.'
+    ])
+    // A spare worker has none, which says nothing of what is selected.
+    assert.equal(verdict({ unseen: 'is being looked at', partitions: 0 }).title, 'Not known')
+    assert.deepEqual(sentences({ stalled: 1 }), verdict({ stalled: 1 }).sentences)
+  })
+
   it('says how late it is, and what of it is on purpose', () => {
     const sentences = (changes: Partial<FlowFacts>) => verdict(changes).sentences
-    assert.deepEqual(sentences({}), ['west holds everything that east holds, but for the last 0.4 s.'])
-    assert.deepEqual(sentences({ exposure: { records: 0, seconds: 0 } }), ['west holds everything that east holds.'])
+    assert.deepEqual(sentences({}), [
+      'All that was to be copied from east to west has been copied, but for the last 0.4 s.'
+    ])
+    assert.deepEqual(sentences({ exposure: { records: 0, seconds: 0 } }), [
+      'All that was to be copied from east to west has been copied.'
+    ])
     assert.deepEqual(
       sentences({ exposure: { records: 9, seconds: 3_602 }, lagLimitSeconds: 3_610, delaySeconds: 3_600 }),
-      ['west holds everything that east holds, but for the last 60 min; 60 min of that is on purpose.']
+      [
+        'All that was to be copied from east to west has been copied, but for the last 60 min; 60 min of that is on purpose.'
+      ]
     )
     assert.deepEqual(sentences({ exposure: { records: 412_000, seconds: 180 }, etaSeconds: 700 }), [
       'west is 3 min and 412,000 records behind east; caught up in about 12 min.'
@@ -88,6 +124,17 @@ describe('the verdict', () => {
   it('does not keep quiet about records that are missing', () => {
     assert.match(verdict({ passedLately: 1 }).sentences[1]!, /^Once in the last day records were gone before/)
     assert.match(verdict({ passedLately: 2 }).sentences[1]!, /^2 times in the last day/)
+    assert.match(
+      verdict({ resumedLately: 1 }).sentences[1]!,
+      /^Once in the last day somebody said where a partition goes/
+    )
+    assert.equal(
+      verdict({ passedLately: 1, resumedLately: 3, exposure: { records: 5, seconds: 60 } }).sentences.length,
+      3
+    )
+    assert.deepEqual(verdict({ copiesGone: ['users-3'] }).sentences, [
+      'What had been copied of users-3 is gone from west.'
+    ])
   })
 
   it('does not miss heartbeats in a flow that somebody has stopped, or is kept behind', () => {

@@ -17,9 +17,13 @@ describe('words on the page', () => {
   })
 
   it('say what would be lost, and never that nothing would be while that is not known', () => {
-    const known = { records: 7, seconds: 2, unknownPartitions: 1 }
+    const known = { records: 7, seconds: 2, unknownPartitions: 1, isWholeGroup: true }
     const said = (records: number | null, seconds: number | null, partitions = 3) =>
       exposureInWords('east', partitions, { records, seconds }, known)
+    const saidOfShare = (unknownPartitions: number, partitions = 3) => {
+      const share = { ...known, unknownPartitions, isWholeGroup: false }
+      return exposureInWords('east', partitions, { records: null, seconds: null }, share)
+    }
     assert.equal(said(312, 0.4), 'If east were lost now: 312 records, 0.4 s.')
     assert.equal(said(1, 0.25), 'If east were lost now: 1 record, 0.3 s.')
     assert.equal(said(0, 0), 'If east were lost now, nothing would be lost.')
@@ -27,6 +31,11 @@ describe('words on the page', () => {
     assert.equal(said(null, null), 'If east were lost now: at least 7 records, 2.0 s; not known of 1 partition.')
     assert.equal(said(null, null, 1), 'If east were lost now: not known.')
     assert.equal(said(0, 0, 0), 'If east were lost now: nothing is mirrored yet.')
+    const part = 'If east were lost now: at least 7 records, 2.0 s; not known of '
+    assert.equal(saidOfShare(0), `${part}what other workers mirror.`)
+    assert.equal(saidOfShare(1), `${part}1 partition, and of what other workers mirror.`)
+    assert.equal(saidOfShare(3), 'If east were lost now: not known.')
+    assert.equal(saidOfShare(0, 0), 'If east were lost now: not known.')
   })
 
   it('say when a backlog will be copied, where there is one', () => {
