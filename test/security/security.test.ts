@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { copyFileSync, readdirSync, writeFileSync } from 'node:fs'
+import { copyFileSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { logged } from '../fault/support/bed.ts'
 import { caughtUp } from '../support/caught-up.ts'
@@ -169,7 +169,7 @@ describe('a worker whose clusters want to know who it is', function () {
       }
       const commands = [['config'], ['config', '--json'], ['plan'], ['status']].map(command => runFarlog(command, env))
       for (const { stdout, stderr } of await Promise.all(commands)) said.push(stdout, stderr)
-      for (const wrong of wrongConfigurations(bed.secrets.password)) {
+      for (const wrong of wrongConfigurations(bed.secrets.password, readFileSync(bed.client.keyFile, 'utf8'))) {
         const { code, stdout, stderr } = await runFarlog(['run'], { ...env, ...wrong })
         assert.equal(code, 78, stdout + stderr)
         said.push(stdout, stderr, (await runFarlog(['config'], { ...env, ...wrong })).stdout)
@@ -179,7 +179,11 @@ describe('a worker whose clusters want to know who it is', function () {
 
       const all = said.join('\n')
       assert.ok(all.length > 100_000, `only ${all.length} characters to look through`)
-      const secrets = [...Object.values(bed.secrets), ...bed.tokens.issued]
+      const key = readFileSync(bed.client.keyFile, 'utf8')
+        .split('\n')
+        .filter(line => /^[A-Za-z0-9+/=]{20,}$/.test(line))
+      assert.ok(key.length > 0)
+      const secrets = [...Object.values(bed.secrets), ...bed.tokens.issued, ...key]
       assert.ok(bed.tokens.issued.length > 0)
       for (const secret of secrets) {
         for (const form of [secret, Buffer.from(secret).toString('base64'), encodeURIComponent(secret)]) {
@@ -279,9 +283,10 @@ describe('a worker whose clusters want to know who it is', function () {
 })
 
 /** Secrets where none belong, as people put them by mistake. */
-function wrongConfigurations(secret: string): Record<string, string>[] {
+function wrongConfigurations(secret: string, pem: string): Record<string, string>[] {
   const wrong = {
-    FARLOG_WEST_SASL_PASSWORD_FILE: secret,
+    FARLOG_WEST_SASL_PASSWORD_FILE: `/${secret}`,
+    FARLOG_WEST_SSL_KEY_FILE: pem,
     FARLOG_WEST_SASL_PASSWROD: secret,
     FARLOG_WEST_BOOTSTRAP_SERVERS: `user:${secret}@localhost:9092`
   }
