@@ -5,9 +5,8 @@
  */
 import kafka from '@confluentinc/kafka-javascript'
 import type { ClusterConfig } from '../config/types.ts'
-import { librdkafkaOptions } from './client-options.ts'
 import { type ClusterError, librdkafkaError } from './errors.ts'
-import { KeptSecrets } from './kept-secrets.ts'
+import { type KeptSecrets, readSecurity } from './kept-secrets.ts'
 import { partitionKey, type TopicPartition } from './offsets.ts'
 import { connectionError, librdkafkaTrouble } from './refusal.ts'
 import { Backoff, pause } from './retry.ts'
@@ -96,9 +95,11 @@ export class GroupMember {
   #owned = new Map<string, TopicPartition>()
   #whenEmpty: (() => void) | undefined
 
+  /** @throws ClusterError where a secret's file cannot be read */
   constructor(options: GroupMemberOptions) {
     this.#options = options
-    this.#secrets = new KeptSecrets(options.cluster)
+    const security = readSecurity(options.cluster)
+    this.#secrets = security.secrets
     const classic = {
       'partition.assignment.strategy': 'cooperative-sticky',
       'session.timeout.ms': SESSION_TIMEOUT_MS,
@@ -106,7 +107,7 @@ export class GroupMember {
     }
     const consumer = new kafka.KafkaConsumer(
       {
-        ...librdkafkaOptions(options.cluster),
+        ...security.options,
         'client.id': options.clientId,
         'group.id': options.groupId,
         'group.protocol': options.groupProtocol,

@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { ClusterConfig } from '../config/types.ts'
+import { type LibrdkafkaOptions, librdkafkaOptions } from './client-options.ts'
+import { ClusterError } from './errors.ts'
 
 /** What a client of librdkafka's has and its type declarations leave out. */
 interface LibrdkafkaClient {
@@ -31,6 +33,19 @@ export class KeptSecrets {
       ;(client as LibrdkafkaClient).setSaslCredentials(sasl.username(), sasl.password())
     }
     return tlsDigest(this.#cluster) !== this.#tlsDigest
+  }
+}
+
+/**
+ * The security options for a new client of librdkafka's, and the secrets in them.
+ * @throws ClusterError where a file cannot be read, as in the midst of a rotation: it may be there the next time
+ */
+export function readSecurity(cluster: ClusterConfig): { options: LibrdkafkaOptions; secrets: KeptSecrets } {
+  try {
+    return { secrets: new KeptSecrets(cluster), options: librdkafkaOptions(cluster) }
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'SECRET_UNREADABLE')) throw error
+    throw new ClusterError('AUTHENTICATION', `${cluster.alias}: ${error.message}`, true, { cause: error })
   }
 }
 

@@ -1,8 +1,7 @@
 import kafka from '@confluentinc/kafka-javascript'
 import type { ClusterConfig } from '../config/types.ts'
-import { librdkafkaOptions } from './client-options.ts'
 import { type ClusterError, librdkafkaError } from './errors.ts'
-import { KeptSecrets } from './kept-secrets.ts'
+import { type KeptSecrets, readSecurity } from './kept-secrets.ts'
 import { connectionError, librdkafkaTrouble } from './refusal.ts'
 
 const CONNECT_TIMEOUT_MS = 10_000
@@ -72,10 +71,10 @@ export class RecordProducer {
   }
 
   #connect(): Promise<kafka.HighLevelProducer> {
-    const secrets = new KeptSecrets(this.#cluster)
+    const { secrets, options } = readSecurity(this.#cluster)
     const producer = new kafka.HighLevelProducer(
       {
-        ...librdkafkaOptions(this.#cluster),
+        ...options,
         'client.id': this.#clientId,
         'enable.idempotence': true,
         'message.timeout.ms': DELIVERY_TIMEOUT_MS
