@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { copyFileSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import type { Examination } from '../../src/doctor/finding.ts'
 import { logged } from '../fault/support/bed.ts'
 import { caughtUp } from '../support/caught-up.ts'
 import { type FarlogProcess, type LogLine, runFarlog } from '../support/farlog-process.ts'
@@ -93,6 +94,28 @@ describe('a worker whose clusters want to know who it is', function () {
       bed.tokens.issued.push(...namelessTokens.issued)
       worker.kill('SIGTERM')
       assert.equal((await worker.exit).code, 0)
+    })
+
+    it('has a doctor that finds what group membership alone does not get through', async () => {
+      await bed.createTopic('doctor')
+      const env = {
+        ...{ FARLOG_SOURCE: 'east', FARLOG_DESTINATIONS: 'west', FARLOG_TOPICS: 'doctor' },
+        ...{ FARLOG_EAST_BOOTSTRAP_SERVERS: bed.east.securedBootstrap('TLS'), FARLOG_EAST_SECURITY_PROTOCOL: 'SSL' },
+        ...{ FARLOG_WEST_BOOTSTRAP_SERVERS: bed.west.securedBootstrap('TLS'), FARLOG_WEST_SECURITY_PROTOCOL: 'SSL' },
+        FARLOG_WEST_SSL_CA_FILE: bed.authority.certFile,
+        // Node's business: librdkafka does not hear of it.
+        NODE_EXTRA_CA_CERTS: bed.authority.certFile
+      }
+      const { code, stdout } = await runFarlog(['doctor', '--json'], env)
+      const { findings } = JSON.parse(stdout) as Examination
+      const problems = findings.filter(({ level }) => level === 'problem')
+      assert.deepEqual(
+        problems.map(({ check, about, remedy }) => [check, about, remedy]),
+        [['connection', 'east', 'check FARLOG_EAST_SSL_CA_FILE']]
+      )
+      assert.match(problems[0]!.message, /^group membership, .* the certificate of the broker could not be verified/)
+      assert.ok(findings.some(({ about, message }) => about === 'west' && /^group membership, .* too$/.test(message)))
+      assert.equal(code, 1)
     })
 
     it('goes on without a restart when password and client secret are rotated while it mirrors', async () => {
