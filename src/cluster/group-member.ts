@@ -8,7 +8,7 @@ import type { ClusterConfig } from '../config/types.ts'
 import { type ClusterError, librdkafkaError } from './errors.ts'
 import { type KeptSecrets, readSecurity } from './kept-secrets.ts'
 import { partitionKey, type TopicPartition } from './offsets.ts'
-import { connectionError, librdkafkaTrouble } from './refusal.ts'
+import { AUTHENTICATION_FAILURE, connectionError, librdkafkaTrouble } from './refusal.ts'
 import { Backoff, pause } from './retry.ts'
 
 /** Progress of one partition as the group keeps it. */
@@ -139,6 +139,9 @@ export class GroupMember {
       const { cluster, groupId } = this.#options
       this.#trouble = librdkafkaTrouble(event, this.#logged, `group ${groupId}`, cluster)
       this.#options.listener.troubled(this.#trouble)
+    }
+    if (event === AUTHENTICATION_FAILURE) {
+      this.#secrets.refused(this.#consumer).catch((error: Error) => this.#tokenFailed(error))
     }
     this.#renewSecrets()
   }

@@ -64,8 +64,11 @@ export function librdkafkaTrouble(
   return new ClusterError('AUTHENTICATION', `${refusal} [${cluster.alias} ${context}: ${reason}]`, true)
 }
 
+/** librdkafka's word for credentials that were refused. */
+export const AUTHENTICATION_FAILURE = 'authentication failure'
+
 function librdkafkaRefusal(event: string, logged: string, cluster: ClusterConfig): string | undefined {
-  if (event === 'authentication failure') {
+  if (event === AUTHENTICATION_FAILURE) {
     if (/mechanism handshake failed/.test(logged)) return sentence(handshakeRefusal(cluster), cluster)
     return sentence(logged === '' && cluster.sasl?.oauth !== undefined ? NO_TOKEN : credentials(cluster), cluster)
   }
