@@ -3,7 +3,7 @@ import { isIP } from 'node:net'
 import type { ConnectionOptions, SASLOptions } from '@platformatic/kafka'
 import type { ClusterConfig, SaslConfig, TlsConfig } from '../config/types.ts'
 import { ClusterError } from './errors.ts'
-import { bearerTokenProvider, type OauthConfig } from './oauth-token.ts'
+import { bearerTokenProvider, type OauthConfig, TokenError } from './oauth-token.ts'
 
 /** The options of kafka-javascript's clients (librdkafka's names) that reach and satisfy a cluster. */
 export type LibrdkafkaOptions = Record<string, string | number | boolean | TokenCallback>
@@ -67,10 +67,15 @@ function librdkafkaSasl({ mechanism, username, password, oauth }: SaslConfig): L
     'sasl.mechanism': mechanism,
     // The broker takes the name from the token; librdkafka only wants to have one.
     oauthbearer_token_refresh_cb: async () => {
-      const { token, expiresAtMs } = await tokens.token()
+      const { token, expiresAtMs } = await tokens.token().catch(copyThrown)
       return { tokenValue: token, lifetime: expiresAtMs, principal: '' }
     }
   }
+}
+
+/** kafka-javascript changes the message of what it catches, and others wait for the same token. */
+function copyThrown(error: unknown): never {
+  throw error instanceof TokenError ? new TokenError(error.message, error.isAnswered, error.cause) : error
 }
 
 function tokenSource(oauth: SaslConfig['oauth']): OauthConfig {

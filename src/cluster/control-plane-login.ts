@@ -2,7 +2,7 @@ import kafka from '@confluentinc/kafka-javascript'
 import type { ClusterConfig } from '../config/types.ts'
 import { type ClusterError, librdkafkaError } from './errors.ts'
 import { readSecurity } from './kept-secrets.ts'
-import { connectionError, librdkafkaTrouble } from './refusal.ts'
+import { hearTroubles } from './librdkafka-troubles.ts'
 
 const CONNECT_TIMEOUT_MS = 5_000
 const POLL_INTERVAL_MS = 50
@@ -15,25 +15,18 @@ const CONTEXT = 'group membership'
  * @throws ClusterError with the reason where it does not get in
  */
 export async function tryControlPlaneLogin(cluster: ClusterConfig, clientId: string): Promise<void> {
-  const client = new kafka.Producer(
-    { ...readSecurity(cluster).options, 'client.id': clientId } as kafka.ProducerGlobalConfig,
-    {}
-  )
-  let logged = ''
+  const { options, secrets } = readSecurity(cluster)
+  const client = new kafka.Producer({ ...options, 'client.id': clientId } as kafka.ProducerGlobalConfig, {})
   let trouble: ClusterError | undefined
-  const note = (next: ClusterError) => {
-    // A refusal tells more than that there is no connection.
-    if (trouble === undefined || (next.code === 'AUTHENTICATION' && trouble.code !== next.code)) trouble = next
-  }
-  client.on('event.log', ({ message }: { message: string }) => {
-    logged = message
-  })
-  client.on('event.error', error => {
-    note(librdkafkaTrouble((error as unknown as Error).message, logged, CONTEXT, cluster))
-  })
-  ;(client as NodeJS.EventEmitter).on('error', (error: Error) => {
-    note(connectionError(error, `${cluster.alias} ${CONTEXT}`, cluster))
-  })
+  hearTroubles(
+    { client, secrets, cluster, context: CONTEXT },
+    {
+      troubled: next => {
+        // A refusal tells more than that there is no connection.
+        if (trouble === undefined || (next.code === 'AUTHENTICATION' && trouble.code !== next.code)) trouble = next
+      }
+    }
+  )
   // Why it gets nowhere comes out of the poll alone.
   const polling = setInterval(() => client.isConnected() && client.poll(), POLL_INTERVAL_MS)
   await new Promise<void>((resolve, reject) => {

@@ -2,7 +2,7 @@ import kafka from '@confluentinc/kafka-javascript'
 import type { ClusterConfig } from '../config/types.ts'
 import { type ClusterError, librdkafkaError } from './errors.ts'
 import { type KeptSecrets, readSecurity } from './kept-secrets.ts'
-import { AUTHENTICATION_FAILURE, connectionError, librdkafkaTrouble } from './refusal.ts'
+import { hearTroubles } from './librdkafka-troubles.ts'
 
 const CONNECT_TIMEOUT_MS = 10_000
 /** Until then librdkafka tries by itself to get a record through. */
@@ -81,27 +81,23 @@ export class RecordProducer {
       } as kafka.ProducerGlobalConfig,
       {}
     )
-    const tokenFailed = (error: Error) => {
-      this.#trouble = connectionError(error, 'producer', this.#cluster)
-    }
-    let logged = ''
     let isLeft = false
-    producer.on('event.log', ({ message }: { message: string }) => {
-      logged = message
-    })
     // librdkafka tries again by itself; what fails for good reaches the callback of its record.
-    producer.on('event.error', error => {
-      const { message } = error as unknown as Error
-      const trouble = librdkafkaTrouble(message, logged, 'producer', this.#cluster)
-      if (trouble.code === 'AUTHENTICATION') this.#trouble = trouble
-      if (message === AUTHENTICATION_FAILURE) secrets.refused(producer).catch(tokenFailed)
-      if (isLeft || !this.#isOutdated(secrets, producer)) return
-      // Certificates can't be told to a producer that there is: the next record makes another one.
-      isLeft = true
-      this.#connecting = undefined
-      producer.disconnect(CLOSE_TIMEOUT_MS, () => {})
-    })
-    ;(producer as NodeJS.EventEmitter).on('error', tokenFailed)
+    hearTroubles(
+      { client: producer, secrets, cluster: this.#cluster, context: 'producer' },
+      {
+        troubled: trouble => {
+          if (trouble.code === 'AUTHENTICATION') this.#trouble = trouble
+        },
+        failed: () => {
+          if (isLeft || !this.#isOutdated(secrets, producer)) return
+          // Certificates can't be told to a producer that there is: the next record makes another one.
+          isLeft = true
+          this.#connecting = undefined
+          producer.disconnect(CLOSE_TIMEOUT_MS, () => {})
+        }
+      }
+    )
     return new Promise((resolve, reject) => {
       producer.connect({ timeout: CONNECT_TIMEOUT_MS }, error => {
         if (error) {
