@@ -14,9 +14,15 @@ export function describeFailure(error: unknown, invoked: string, env: NodeJS.Pro
   if (error instanceof UsageError || isParseArgsError(error)) {
     return { exitCode: EXIT.usage, lines: [`${invoked}: ${usageMessage(error)} (see ${invoked} --help)`] }
   }
+  const [what, ...where] = failureLines(error, env)
+  return { exitCode: EXIT.failed, lines: [`farlog: ${what}`, ...where] }
+}
+
+/** What was thrown as a line for people, with what to do; and for whoever debugs, where. */
+export function failureLines(error: unknown, env: NodeJS.ProcessEnv): string[] {
   const wantsDetail = ['debug', 'trace'].includes(env.FARLOG_LOG_LEVEL ?? '')
   const stack = error instanceof Error && wantsDetail ? [error.stack ?? ''] : []
-  return { exitCode: EXIT.failed, lines: [`farlog: ${messageOf(error)}`, ...stack] }
+  return [messageOf(error), ...stack]
 }
 
 function isParseArgsError(error: unknown): error is Error {

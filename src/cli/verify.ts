@@ -1,15 +1,14 @@
-import { ClusterError } from '../cluster/errors.ts'
 import { FormatError } from '../config/format.ts'
 import { loadConfig } from '../config/load.ts'
 import type { Config, FlowConfig } from '../config/types.ts'
 import { verifyRate } from '../config/variables.ts'
-import { VerifyError } from '../verify/errors.ts'
 import type { FlowReport, Verdict } from '../verify/flow-report.ts'
 import { reportText } from '../verify/report-text.ts'
 import { verifyFlow } from '../verify/verify-flow.ts'
 import type { MemoryUse, VerifyOptions } from '../verify/verify-options.ts'
 import { chooseFlows } from './choose-flows.ts'
 import { defineCommand } from './command.ts'
+import { failureLines } from './failure.ts'
 import { readPatterns } from './patterns.ts'
 import { showProgress } from './progress.ts'
 import { UsageError } from './usage-error.ts'
@@ -125,8 +124,8 @@ Examples:
       if (values.json) process.stdout.write(`${JSON.stringify({ verdict, flows: reports }, null, 2)}\n`)
       return exitCodeOf(verdict)
     } catch (error) {
-      if (!(error instanceof VerifyError || error instanceof ClusterError)) throw error
-      process.stderr.write(`farlog verify: could not compare: ${describe(error)}\n`)
+      // Whatever it is: no other end may be taken for a difference that was found.
+      process.stderr.write(`farlog verify: could not compare: ${failureLines(error, env).join('\n')}\n`)
       return EXIT_NOT_COMPARED
     }
   }
@@ -196,8 +195,4 @@ function exitCodeOf(verdict: Verdict): number {
     case 'could not compare':
       return EXIT_NOT_COMPARED
   }
-}
-
-function describe(error: VerifyError | ClusterError): string {
-  return error instanceof VerifyError ? `${error.message}; ${error.remedy}` : error.message
 }

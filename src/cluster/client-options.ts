@@ -3,7 +3,7 @@ import { isIP } from 'node:net'
 import type { ConnectionOptions, SASLOptions } from '@platformatic/kafka'
 import type { ClusterConfig, SaslConfig, TlsConfig } from '../config/types.ts'
 import { ClusterError } from './errors.ts'
-import { bearerTokenProvider, type OauthConfig } from './oauth-token.ts'
+import { bearerTokenProvider, type OauthConfig, TokenError } from './oauth-token.ts'
 
 /** The options of kafka-javascript's clients (librdkafka's names) that reach and satisfy a cluster. */
 export type LibrdkafkaOptions = Record<string, string | number | boolean | TokenCallback>
@@ -62,15 +62,20 @@ function librdkafkaSasl({ mechanism, username, password, oauth }: SaslConfig): L
       'sasl.password': password?.()
     })
   }
-  const askToken = bearerTokenProvider(tokenSource(oauth))
+  const tokens = bearerTokenProvider(tokenSource(oauth))
   return {
     'sasl.mechanism': mechanism,
     // The broker takes the name from the token; librdkafka only wants to have one.
     oauthbearer_token_refresh_cb: async () => {
-      const { token, expiresAtMs } = await askToken()
+      const { token, expiresAtMs } = await tokens.token().catch(copyThrown)
       return { tokenValue: token, lifetime: expiresAtMs, principal: '' }
     }
   }
+}
+
+/** kafka-javascript changes the message of what it catches, and others wait for the same token. */
+function copyThrown(error: unknown): never {
+  throw error instanceof TokenError ? new TokenError(error.message, error.isAnswered, error.cause) : error
 }
 
 function tokenSource(oauth: SaslConfig['oauth']): OauthConfig {
@@ -109,21 +114,32 @@ function platformaticSasl({ mechanism, username, password, oauth }: SaslConfig):
   if (mechanism !== 'OAUTHBEARER') {
     return { mechanism, ...(username && { username }), ...(password && { password }) }
   }
-  const askToken = bearerTokenProvider(tokenSource(oauth))
-  return { mechanism, token: async () => (await askToken()).token, authBytesValidator: refuseBearerChallenge }
+  const tokens = bearerTokenProvider(tokenSource(oauth))
+  let shown: string | undefined
+  return {
+    mechanism,
+    token: async () => {
+      shown = (await tokens.token()).token
+      return shown
+    },
+    authBytesValidator: refuseBearerChallenge(() => tokens.refused(shown))
+  }
 }
 
 /**
  * A broker that does not take a token says so in a challenge, inside an answer without an error (RFC 7628), which the
  * library would take for a success.
  */
-function refuseBearerChallenge(challenge: Buffer, callback: (error: Error | null, bytes: Buffer) => void): void {
-  if (challenge.length === 0) {
-    callback(null, challenge)
-    return
+function refuseBearerChallenge(refused: () => void): NonNullable<SASLOptions['authBytesValidator']> {
+  return (challenge, callback) => {
+    if (challenge.length === 0) {
+      callback(null, challenge)
+      return
+    }
+    refused()
+    const message = `SASL authentication failed: the broker refused the token (${challenge.toString('utf8').slice(0, 200)})`
+    callback(new ClusterError('AUTHENTICATION', message, true), challenge)
   }
-  const message = `SASL authentication failed: the broker refused the token (${challenge.toString('utf8').slice(0, 200)})`
-  callback(new ClusterError('AUTHENTICATION', message, true), challenge)
 }
 
 function defined(options: Record<string, string | undefined>): LibrdkafkaOptions {

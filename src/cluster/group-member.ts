@@ -5,11 +5,10 @@
  */
 import kafka from '@confluentinc/kafka-javascript'
 import type { ClusterConfig } from '../config/types.ts'
-import { librdkafkaOptions } from './client-options.ts'
 import { type ClusterError, librdkafkaError } from './errors.ts'
-import { KeptSecrets } from './kept-secrets.ts'
+import { type KeptSecrets, readSecurity } from './kept-secrets.ts'
+import { hearTroubles } from './librdkafka-troubles.ts'
 import { partitionKey, type TopicPartition } from './offsets.ts'
-import { connectionError, librdkafkaTrouble } from './refusal.ts'
 import { Backoff, pause } from './retry.ts'
 
 /** Progress of one partition as the group keeps it. */
@@ -69,8 +68,6 @@ const LEAVE_LOOK_FIRST_MS = 5
 const LEAVE_LOOK_MAX_MS = 100
 const CLOSE_TIMEOUT_MS = 5_000
 
-/** One of librdkafka's events, of which kafka-javascript passes on only the text. */
-const ALL_BROKERS_DOWN = 'all broker connections are down'
 const ASSIGN_PARTITIONS = kafka.CODES.ERRORS.ERR__ASSIGN_PARTITIONS
 const REVOKE_PARTITIONS = kafka.CODES.ERRORS.ERR__REVOKE_PARTITIONS
 
@@ -85,8 +82,6 @@ export class GroupMember {
   readonly #options: GroupMemberOptions
   readonly #consumer: CooperativeConsumer
   readonly #secrets: KeptSecrets
-  /** The line that librdkafka logged last: its events leave out what exactly went wrong. */
-  #logged = ''
   #trouble: ClusterError | undefined
   #polling: NodeJS.Timeout | undefined
   #isPolling = false
@@ -96,9 +91,11 @@ export class GroupMember {
   #owned = new Map<string, TopicPartition>()
   #whenEmpty: (() => void) | undefined
 
+  /** @throws ClusterError where a secret's file cannot be read */
   constructor(options: GroupMemberOptions) {
     this.#options = options
-    this.#secrets = new KeptSecrets(options.cluster)
+    const security = readSecurity(options.cluster)
+    this.#secrets = security.secrets
     const classic = {
       'partition.assignment.strategy': 'cooperative-sticky',
       'session.timeout.ms': SESSION_TIMEOUT_MS,
@@ -106,7 +103,7 @@ export class GroupMember {
     }
     const consumer = new kafka.KafkaConsumer(
       {
-        ...librdkafkaOptions(options.cluster),
+        ...security.options,
         'client.id': options.clientId,
         'group.id': options.groupId,
         'group.protocol': options.groupProtocol,
@@ -124,27 +121,15 @@ export class GroupMember {
       {}
     )
     this.#consumer = consumer as CooperativeConsumer
-    this.#consumer.on('event.log', ({ message }: { message: string }) => {
-      this.#logged = message
+    const { cluster, groupId, listener } = options
+    const heard = { client: consumer, secrets: this.#secrets, cluster, context: `group ${groupId}` }
+    hearTroubles(heard, {
+      troubled: trouble => {
+        this.#trouble = trouble
+        listener.troubled(trouble)
+      },
+      failed: () => this.#renewSecrets()
     })
-    this.#consumer.on('event.error', error => this.#troubled((error as unknown as Error).message))
-    // Where there is no token; without a listener it would end the process.
-    ;(this.#consumer as NodeJS.EventEmitter).on('error', (error: Error) => this.#tokenFailed(error))
-  }
-
-  #troubled(event: string): void {
-    // Of each of them it has been said why.
-    if (event !== ALL_BROKERS_DOWN) {
-      const { cluster, groupId } = this.#options
-      this.#trouble = librdkafkaTrouble(event, this.#logged, `group ${groupId}`, cluster)
-      this.#options.listener.troubled(this.#trouble)
-    }
-    this.#renewSecrets()
-  }
-
-  #tokenFailed(error: Error): void {
-    this.#trouble = connectionError(error, `group ${this.#options.groupId}`, this.#options.cluster)
-    this.#options.listener.troubled(this.#trouble)
   }
 
   /** It may be their change that is the trouble. */

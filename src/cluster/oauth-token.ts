@@ -1,4 +1,5 @@
 /** Bearer tokens for SASL/OAUTHBEARER, by OAuth 2.0's client-credentials grant (RFC 6749, section 4.4). */
+import { createHash } from 'node:crypto'
 import { noteSecret } from '../config/secret-values.ts'
 import type { SaslConfig } from '../config/types.ts'
 import { ClusterError } from './errors.ts'
@@ -12,9 +13,6 @@ export interface BearerToken {
   /** Milliseconds since 1970, by this machine's clock. */
   readonly expiresAtMs: number
 }
-
-/** Gives a token that is still good for a while. */
-export type BearerTokenProvider = () => Promise<BearerToken>
 
 /** There is no token. */
 export class TokenError extends ClusterError {
@@ -44,7 +42,7 @@ const providers = new WeakMap<OauthConfig, BearerTokenProvider>()
 export function bearerTokenProvider(oauth: OauthConfig): BearerTokenProvider {
   let provider = providers.get(oauth)
   if (provider === undefined) {
-    provider = makeBearerTokenProvider(oauth, { fetch, nowMs: () => performance.now(), wallClockMs: Date.now })
+    provider = new BearerTokenProvider(oauth, { fetch, nowMs: () => performance.now(), wallClockMs: Date.now })
     providers.set(oauth, provider)
   }
   return provider
@@ -53,29 +51,71 @@ export function bearerTokenProvider(oauth: OauthConfig): BearerTokenProvider {
 const REQUEST_TIMEOUT_MS = 10_000
 /** Of the token's life: what is left must be enough to connect, and clocks of three machines are involved. */
 const USED_SHARE_OF_LIFE = 0.8
+/** How long a token is shown that a broker refuses: each broker tries several times a second, and the endpoint must not be asked as often. */
+const REFUSED_LIFE_MS = 10_000
 /** Where the endpoint does not say how long the token lives. */
 const LIFE_WHEN_NOT_SAID_SECONDS = 60
 
-/** A provider that keeps a token until it is near its end, and asks at most once at a time. */
-export function makeBearerTokenProvider(oauth: OauthConfig, context: TokenRequestContext): BearerTokenProvider {
-  let kept: (BearerToken & { readonly renewAtMs: number }) | undefined
-  let asking: Promise<BearerToken> | undefined
+interface KeptToken extends BearerToken {
+  readonly askedAtMs: number
+  readonly credentials: string | undefined
+  renewAtMs: number
+}
 
-  const ask = async (): Promise<BearerToken> => {
-    const askedAtMs = context.nowMs()
-    const askedAtWallClockMs = context.wallClockMs()
-    const { token, lifeSeconds } = await requestToken(oauth, context.fetch)
-    const expiresAtMs = askedAtWallClockMs + lifeSeconds * 1000
-    kept = { token, expiresAtMs, renewAtMs: askedAtMs + lifeSeconds * 1000 * USED_SHARE_OF_LIFE }
-    return kept
+/** Keeps a token until it is near its end or of no use any more, and asks at most once at a time. */
+export class BearerTokenProvider {
+  readonly #oauth: OauthConfig
+  readonly #context: TokenRequestContext
+  #kept: KeptToken | undefined
+  #asking: Promise<BearerToken> | undefined
+
+  constructor(oauth: OauthConfig, context: TokenRequestContext) {
+    this.#oauth = oauth
+    this.#context = context
   }
 
-  return async () => {
-    if (kept !== undefined && context.nowMs() < kept.renewAtMs) return kept
-    asking ??= ask().finally(() => {
-      asking = undefined
+  /** A token that is still good for a while, and was given for the credentials of now. @throws TokenError */
+  async token(): Promise<BearerToken> {
+    const kept = this.#kept
+    if (kept !== undefined && this.#context.nowMs() < kept.renewAtMs) {
+      const credentials = credentialsDigest(this.#oauth)
+      if (credentials === undefined || credentials === kept.credentials) return kept
+    }
+    this.#asking ??= this.#ask().finally(() => {
+      this.#asking = undefined
     })
-    return asking
+    return this.#asking
+  }
+
+  /**
+   * A broker has refused this token, or the last one where it is not known which: it is soon not given any more.
+   * @returns whether it is the last one
+   */
+  refused(token = this.#kept?.token): boolean {
+    const kept = this.#kept
+    if (kept === undefined || kept.token !== token) return false
+    kept.renewAtMs = Math.min(kept.renewAtMs, kept.askedAtMs + REFUSED_LIFE_MS)
+    return true
+  }
+
+  async #ask(): Promise<BearerToken> {
+    const askedAtMs = this.#context.nowMs()
+    const askedAtWallClockMs = this.#context.wallClockMs()
+    const credentials = credentialsDigest(this.#oauth)
+    const { token, lifeSeconds } = await requestToken(this.#oauth, this.#context.fetch)
+    const expiresAtMs = askedAtWallClockMs + lifeSeconds * 1000
+    const renewAtMs = askedAtMs + lifeSeconds * 1000 * USED_SHARE_OF_LIFE
+    this.#kept = { token, expiresAtMs, askedAtMs, credentials, renewAtMs }
+    return this.#kept
+  }
+}
+
+/** Kept instead of the secret itself; `undefined` while a file cannot be read, which says nothing about a token that is good. */
+function credentialsDigest(oauth: OauthConfig): string | undefined {
+  try {
+    return createHash('sha256').update(basicAuthorization(oauth)).digest('hex')
+  } catch {
+    return undefined
   }
 }
 

@@ -1,9 +1,8 @@
 import kafka from '@confluentinc/kafka-javascript'
 import type { ClusterConfig } from '../config/types.ts'
-import { librdkafkaOptions } from './client-options.ts'
 import { type ClusterError, librdkafkaError } from './errors.ts'
-import { KeptSecrets } from './kept-secrets.ts'
-import { connectionError, librdkafkaTrouble } from './refusal.ts'
+import { type KeptSecrets, readSecurity } from './kept-secrets.ts'
+import { hearTroubles } from './librdkafka-troubles.ts'
 
 const CONNECT_TIMEOUT_MS = 10_000
 /** Until then librdkafka tries by itself to get a record through. */
@@ -72,34 +71,33 @@ export class RecordProducer {
   }
 
   #connect(): Promise<kafka.HighLevelProducer> {
-    const secrets = new KeptSecrets(this.#cluster)
+    const { secrets, options } = readSecurity(this.#cluster)
     const producer = new kafka.HighLevelProducer(
       {
-        ...librdkafkaOptions(this.#cluster),
+        ...options,
         'client.id': this.#clientId,
         'enable.idempotence': true,
         'message.timeout.ms': DELIVERY_TIMEOUT_MS
       } as kafka.ProducerGlobalConfig,
       {}
     )
-    let logged = ''
     let isLeft = false
-    producer.on('event.log', ({ message }: { message: string }) => {
-      logged = message
-    })
     // librdkafka tries again by itself; what fails for good reaches the callback of its record.
-    producer.on('event.error', error => {
-      const trouble = librdkafkaTrouble((error as unknown as Error).message, logged, 'producer', this.#cluster)
-      if (trouble.code === 'AUTHENTICATION') this.#trouble = trouble
-      if (isLeft || !this.#isOutdated(secrets, producer)) return
-      // Certificates can't be told to a producer that there is: the next record makes another one.
-      isLeft = true
-      this.#connecting = undefined
-      producer.disconnect(CLOSE_TIMEOUT_MS, () => {})
-    })
-    ;(producer as NodeJS.EventEmitter).on('error', (error: Error) => {
-      this.#trouble = connectionError(error, 'producer', this.#cluster)
-    })
+    hearTroubles(
+      { client: producer, secrets, cluster: this.#cluster, context: 'producer' },
+      {
+        troubled: trouble => {
+          if (trouble.code === 'AUTHENTICATION') this.#trouble = trouble
+        },
+        failed: () => {
+          if (isLeft || !this.#isOutdated(secrets, producer)) return
+          // Certificates can't be told to a producer that there is: the next record makes another one.
+          isLeft = true
+          this.#connecting = undefined
+          producer.disconnect(CLOSE_TIMEOUT_MS, () => {})
+        }
+      }
+    )
     return new Promise((resolve, reject) => {
       producer.connect({ timeout: CONNECT_TIMEOUT_MS }, error => {
         if (error) {

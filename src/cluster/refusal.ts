@@ -20,13 +20,17 @@ interface Refusal {
 
 /** As `toClusterError`, of what was thrown while a connection was made or authenticated anew. */
 export function connectionError(error: unknown, context: string, cluster: ClusterConfig): ClusterError {
-  const refusal = error instanceof ClusterError ? undefined : refusalOf(error, cluster)
+  const isOurs = error instanceof ClusterError && !(error instanceof TokenError)
+  const refusal = isOurs ? undefined : refusalOf(error, cluster)
   if (refusal === undefined) return toClusterError(error, context)
   return new ClusterError('AUTHENTICATION', `${refusal} [${context}: ${saidOf(error)}]`, true, { cause: error })
 }
 
 /** A broker's own words where there are any: the library's, around them, tell of no more than the request. */
 function saidOf(error: unknown): string {
+  const tokenError = causesOf(error).find(cause => cause instanceof TokenError)
+  // Which has its causes in it; kafka-javascript puts the name of its option in front.
+  if (tokenError !== undefined) return tokenError.message.replace(/^oauthbearer_token_refresh_cb: /, '')
   const causes = causesOf(error) as { serverErrorMessage?: string | null }[]
   return causes.find(({ serverErrorMessage }) => serverErrorMessage)?.serverErrorMessage ?? reasonOf(error)
 }
@@ -64,8 +68,11 @@ export function librdkafkaTrouble(
   return new ClusterError('AUTHENTICATION', `${refusal} [${cluster.alias} ${context}: ${reason}]`, true)
 }
 
+/** librdkafka's word for credentials that were refused. */
+export const AUTHENTICATION_FAILURE = 'authentication failure'
+
 function librdkafkaRefusal(event: string, logged: string, cluster: ClusterConfig): string | undefined {
-  if (event === 'authentication failure') {
+  if (event === AUTHENTICATION_FAILURE) {
     if (/mechanism handshake failed/.test(logged)) return sentence(handshakeRefusal(cluster), cluster)
     return sentence(logged === '' && cluster.sasl?.oauth !== undefined ? NO_TOKEN : credentials(cluster), cluster)
   }

@@ -1,7 +1,7 @@
 /** The configuration as a person reads it: where each value came from, and the reference of all variables. */
 import { checkClusters } from './cluster-checks.ts'
 import type { ConfigProblem } from './config-error.ts'
-import { bootstrapServers, httpUrl } from './format.ts'
+import { bootstrapServers, httpUrl, isFileName, pemPath } from './format.ts'
 import { groupIdOf } from './load.ts'
 import { readSettings, type Settings } from './settings.ts'
 import { FIXED, PER_CLUSTER, type Variable } from './variables.ts'
@@ -58,12 +58,12 @@ function shownValue(settings: Settings, variable: Variable<unknown>): string | n
   if (variable.name === FIXED.groupId.name && settings.source !== undefined && settings.destinations.length > 0) {
     return settings.destinations.map(destination => groupIdOf(settings, destination)).join(',')
   }
-  return given === undefined
-    ? variable.default
-    : ADDRESSES.has(variable.format)
-      ? withoutCredentials(given.text)
-      : given.text
+  if (given === undefined) return variable.default
+  if (PATHS.has(variable.format)) return isFileName(given.text) ? given.text : '******'
+  return ADDRESSES.has(variable.format) ? withoutCredentials(given.text) : given.text
 }
+
+const PATHS = new Set<unknown>([pemPath])
 
 const ADDRESSES = new Set<unknown>([bootstrapServers, httpUrl])
 

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { patternProblem, splitPatterns } from './name-filter.ts'
 import type { BootstrapServer } from './types.ts'
 
@@ -232,17 +232,33 @@ export const httpUrl: Format<string> = {
 /** The path of a file of PEM blocks that can be read. */
 export const pemPath: Format<string> = {
   parse(path) {
+    if (path.includes(PEM_BEGIN)) {
+      throw new FormatError('holds the contents of a file', 'give the path of the file, not the contents')
+    }
     let contents: string
     try {
       contents = readFileSync(path, 'utf8')
     } catch (error) {
-      throw new FormatError(`cannot read ${quote(path)} (${(error as Error).message})`, 'give the path of a PEM file')
+      const what = isFileName(path) ? quote(path) : 'the file'
+      throw new FormatError(`cannot read ${what} (${readFailure(error)})`, 'give the path of a PEM file')
     }
-    if (!contents.includes('-----BEGIN ')) {
+    if (!contents.includes(PEM_BEGIN)) {
       throw new FormatError(`${quote(path)} holds no PEM block`, 'give a file that has a line -----BEGIN …-----')
     }
     return path
   }
+}
+
+const PEM_BEGIN = '-----BEGIN '
+
+/** Whether it names a file that is there, and so may be shown. A key or password that was put in its file's place names none. */
+export function isFileName(text: string): boolean {
+  return !/[\r\n]/.test(text) && existsSync(text)
+}
+
+/** Why a file cannot be read, by its code alone: the message repeats the path, which may be the secret itself. */
+export function readFailure(error: unknown): string {
+  return (error as NodeJS.ErrnoException).code ?? 'unknown'
 }
 
 function nonEmptyList(value: string, example: string): string[] {

@@ -1,6 +1,7 @@
 /** What the environment gives for a variable: its text, and where that came from. */
 import { readFileSync } from 'node:fs'
 import type { ConfigProblem } from './config-error.ts'
+import { readFailure } from './format.ts'
 import type { Secret } from './types.ts'
 import type { Variable } from './variables.ts'
 
@@ -35,7 +36,7 @@ export function readGiven(
   } catch (error) {
     report({
       variable: fileVariable,
-      problem: `cannot read the file (${whyUnreadable(error as NodeJS.ErrnoException, path, variable)})`,
+      problem: `cannot read the file (${readFailure(error)})`,
       remedy: 'give the path of a file that this process may read'
     })
   }
@@ -68,11 +69,6 @@ class SecretUnreadableError extends Error {
     super(`${variable}: cannot read the file (${cause.message})`, { cause })
     this.name = 'SecretUnreadableError'
   }
-}
-
-/** Where the secret itself was put into the variable that is to name its file, it must not be shown. */
-function whyUnreadable({ code, message }: NodeJS.ErrnoException, path: string, { secret }: Variable<unknown>): string {
-  return secret && !path.includes('/') ? String(code) : message
 }
 
 /** Editors and `echo` end a file with a newline that is no part of the secret. */

@@ -301,7 +301,7 @@ export const PER_CLUSTER = {
     name: 'SSL_CA_FILE',
     doc: "PEM file with the authorities that may sign a broker's certificate.",
     format: pemPath,
-    defaultDoc: "Node's own authorities"
+    defaultDoc: "for data those that Node brings, for group membership the operating system's"
   }),
   sslCertFile: variable({
     name: 'SSL_CERT_FILE',

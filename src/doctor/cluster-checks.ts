@@ -51,6 +51,9 @@ const SETTINGS = [
   'min.insync.replicas',
   'default.replication.factor',
   'log.message.timestamp.type',
+  'log.message.timestamp.before.max.ms',
+  'log.message.timestamp.after.max.ms',
+  'log.message.timestamp.difference.max.ms',
   'socket.send.buffer.bytes',
   'socket.receive.buffer.bytes'
 ] as const
@@ -68,11 +71,12 @@ export async function readBrokerSettings(cluster: Cluster, tell: Tell): Promise<
   return undefined
 }
 
-const MINUTE_MS = 60_000
+const HOUR_MS = 3_600_000
 const DAY_MINUTES = 24 * 60
-/** A partition's writer counts on the leader remembering it for so long after it was acknowledged (src/destination/partition-writer.ts). */
-const REMEMBERED_MS_MIN = 10 * MINUTE_MS
-const TRANSACTIONAL_ID_MS_MIN = 60 * MINUTE_MS
+/** The fence of a partition that stands still by an order is renewed every 12 hours (src/flow/partition-mirror.ts). */
+const REMEMBERED_MS_MIN = 24 * HOUR_MS
+/** Every fence is renewed once a day (src/flow/partition-mirror.ts), and a renewal may be late. */
+const TRANSACTIONAL_ID_MS_MIN = 48 * HOUR_MS
 
 /** Settings under which state that farlog keeps in the cluster is forgotten too soon. */
 export function checkBrokerSettings(
@@ -82,12 +86,14 @@ export function checkBrokerSettings(
   tell: Tell
 ): void {
   const notes = new Notes('brokers', alias, tell)
-  const number = (name: (typeof SETTINGS)[number]) => Number(settings.get(name) ?? Number.NaN)
+  const untold: string[] = []
   let isFine = true
   const tooLow = (name: (typeof SETTINGS)[number], minimum: number, consequence: string) => {
-    if (!(number(name) < minimum)) return
+    const value = settings.get(name)
+    if (value === undefined) untold.push(name)
+    if (value === undefined || Number(value) >= minimum) return
     isFine = false
-    notes.warning(`${name} is ${settings.get(name)}: ${consequence}`, `set it to ${minimum} or more`)
+    notes.warning(`${name} is ${value}: ${consequence}`, `set it to ${minimum} or more`)
   }
   const groupsForgotten =
     role === 'source'
@@ -98,15 +104,16 @@ export function checkBrokerSettings(
     tooLow(
       'producer.id.expiration.ms',
       REMEMBERED_MS_MIN,
-      'leaders forget a writer, and the fence with it, while it is only idle'
+      'leaders forget a writer, and the fence with it, while it is only idle or stopped'
     )
     tooLow(
       'transactional.id.expiration.ms',
       TRANSACTIONAL_ID_MS_MIN,
-      'a partition that is idle for longer has to be fenced as if it were new'
+      'the fence of a partition is forgotten before it is renewed, and then does not shut out an earlier owner'
     )
   }
-  if (isFine) notes.ok('they keep offsets and producer ids for long enough')
+  if (untold.length > 0) notes.skipped(`its brokers do not tell ${untold.join(', ')}`)
+  else if (isFine) notes.ok('they keep offsets and producer ids for long enough')
 }
 
 /** Limits that Kafka sets to us: in bytes a second at each broker, and in the time it may spend on us. */

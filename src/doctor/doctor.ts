@@ -10,10 +10,12 @@ import { Cluster } from '../cluster/cluster.ts'
 import { replicaCounts } from '../cluster/cluster-questions.ts'
 import { ClusterError } from '../cluster/errors.ts'
 import { listGroups } from '../cluster/group-list.ts'
+import { HEARTBEATS_TOPIC } from '../config/name-filter.ts'
 import type { ClusterConfig, Config, FlowConfig } from '../config/types.ts'
 import { type FlowFacts, readFacts } from '../plan/facts.ts'
 import { planFlow } from '../plan/plan-flow.ts'
 import { FlowObserver } from '../status/flow-observer.ts'
+import { checkBacklogAge } from './backlog-age.ts'
 import { checkBuffers } from './buffers.ts'
 import {
   type BrokerSettings,
@@ -24,7 +26,7 @@ import {
   readBrokerSettings
 } from './cluster-checks.ts'
 import { type Examination, examination, type Finding, Notes, type Tell } from './finding.ts'
-import { checkLag } from './lag-check.ts'
+import { checkLag, longestRetentionSeconds } from './lag-check.ts'
 import { checkDestinationLink, checkSourceLink } from './link.ts'
 import { checkMachine, kernelBufferBytes, machineFacts } from './machine.ts'
 import { checkReach, type Reached } from './reach.ts'
@@ -134,7 +136,14 @@ async function examineFlow(
     const { syncTopicConfigs, replicationFactor } = config
     checkTopics(name, pairs, { syncTopicConfigs, replicationFactor, settings: destination.settings, replicas }, tell)
     const configs = new Map(pairs.map(({ topic, sourceConfig }) => [topic, sourceConfig]))
-    checkLag(name, await overviewOf(config, flow, source.cluster, signal), configs, tell)
+    const overview = await overviewOf(config, flow, source.cluster, signal)
+    checkLag(name, overview, configs, tell)
+    if (config.delivery === 'exactly-once') {
+      // Of farlog's own heartbeats the last is kept, and it is young.
+      const copied = [...configs].flatMap(([topic, config]) => (topic === HEARTBEATS_TOPIC ? [] : [config]))
+      const firstAgeSeconds = config.start === 'latest' ? 0 : longestRetentionSeconds(copied)
+      checkBacklogAge(name, overview?.totals.lagSeconds ?? firstAgeSeconds, destination.settings, tell)
+    }
     await source.cluster.refresh(pairs.map(({ topic }) => topic))
     const partitions = pairs.flatMap(({ topic, partitions: count }) =>
       Array.from({ length: count }, (_, partition) => ({ topic, partition }))

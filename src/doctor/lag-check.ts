@@ -25,9 +25,11 @@ export function checkLag(
 ): void {
   const notes = new Notes('lag', about, tell)
   const retentions = new Map([...configs].map(([topic, config]) => [topic, retentionSeconds(config)]))
+  const untold = [...configs.values()].filter(config => config instanceof ClusterError).length
+  if (untold > 0) notes.skipped(`the source does not tell how long it keeps ${counted(untold, 'topic')}`)
   const isShort = tellShortRetention(retentions, notes)
   if (overview === undefined) {
-    if (!isShort) notes.ok('no worker has run yet, and the source keeps records for long enough')
+    if (!isShort && untold === 0) notes.ok('no worker has run yet, and the source keeps records for long enough')
     return
   }
   const isStanding = tellStanding(overview.partitions, notes)
@@ -35,7 +37,7 @@ export function checkLag(
   const unasked = overview.totals.states.unreachable
   if (unasked > 0) notes.skipped(`${counted(unasked, 'partition')} could not be asked for`, 'see farlog status')
   const isOvertaken = tellOvertaken(overview.partitions, retentions, notes)
-  if (isShort || isStanding || isOvertaken || unasked > 0 || overview.problems.length > 0) return
+  if (untold > 0 || isShort || isStanding || isOvertaken || unasked > 0 || overview.problems.length > 0) return
   const { lagRecords, lagSeconds } = overview.totals
   notes.ok(
     lagRecords === 0
@@ -83,6 +85,11 @@ function tellOvertaken(rows: readonly PartitionRow[], retentions: ReadonlyMap<st
 
 function names(rows: readonly PartitionRow[]): string {
   return listed(rows.map(({ topic, partition }) => `${topic}-${partition}`))
+}
+
+/** For how long the source keeps the oldest records of any of these topics, by time. */
+export function longestRetentionSeconds(configs: readonly (TopicConfig | ClusterError)[]): number {
+  return Math.max(0, ...configs.map(retentionSeconds))
 }
 
 /** By time; what the source deletes by size nobody can tell in seconds. */

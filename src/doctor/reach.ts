@@ -1,6 +1,8 @@
 /** Whether each broker can be talked to, by the names that we are given and by those that the cluster gives. */
 import { X509Certificate } from 'node:crypto'
 import type { Cluster } from '../cluster/cluster.ts'
+import { tryControlPlaneLogin } from '../cluster/control-plane-login.ts'
+import { ClusterError } from '../cluster/errors.ts'
 import { type Probe, ProbeError, probeBroker } from '../cluster/probe.ts'
 import { whatToCheck } from '../cluster/refusal.ts'
 import type { BootstrapServer, ClusterConfig } from '../config/types.ts'
@@ -33,6 +35,7 @@ export async function checkReach(cluster: Cluster, clientId: string, tell: Tell)
   const probes = [...bootstraps, ...brokers].filter(probe => probe !== undefined)
   checkVersions(cluster.alias, probes, tell)
   checkCertificates(config, probes, notes)
+  await checkControlPlane(config, clientId, notes)
   const roundTrips = probes.map(({ roundTripMs }) => roundTripMs)
   return { roundTripMs: { min: Math.min(...roundTrips), max: Math.max(...roundTrips) } }
 }
@@ -95,6 +98,20 @@ function checkAdvertised({ bootstrapServers }: ClusterConfig, listeners: Cluster
     notes.problem(
       `broker ${nodeId} advertises ${host}:${port}, which is this machine`,
       'set its advertised.listeners to an address that clients can reach'
+    )
+  }
+}
+
+/** Two libraries connect, and each makes sure of the other side by itself. */
+async function checkControlPlane(config: ClusterConfig, clientId: string, notes: Notes): Promise<void> {
+  try {
+    await tryControlPlaneLogin(config, clientId)
+    notes.ok('group membership, which goes through another library (librdkafka), gets in too')
+  } catch (error) {
+    if (!(error instanceof ClusterError)) throw error
+    notes.problem(
+      `group membership, which goes through another library (librdkafka), does not get in: ${error.message}`,
+      whatToCheck(error.message) ?? 'see that it may reach the same brokers with the same settings'
     )
   }
 }

@@ -3,6 +3,7 @@ import { ClusterError } from '../cluster/errors.ts'
 import type { TopicConfig } from '../cluster/topic-admin.ts'
 import { copiedConfigs } from '../destination/config-rules.ts'
 import type { PairFacts } from '../plan/facts.ts'
+import { counted } from '../terminal/amounts.ts'
 import type { BrokerSettings } from './cluster-checks.ts'
 import { listed, Notes, type Tell } from './finding.ts'
 
@@ -50,11 +51,7 @@ export function checkTopics(
     'message.timestamp.type is LogAppendTime, so that copies get the time of their arrival instead of their own',
     'set it to CreateTime there'
   )
-  for (const limit of [
-    'message.timestamp.before.max.ms',
-    'message.timestamp.after.max.ms',
-    'message.timestamp.difference.max.ms'
-  ]) {
+  for (const limit of TIMESTAMP_LIMITS) {
     say(
       'warning',
       which(({ pair, copy }) => copy.number(limit) < numberIn(pair.sourceConfig, limit)),
@@ -75,14 +72,26 @@ export function checkTopics(
     'lower it by one, or give the topic one more replica'
   )
   const untold = pairs.length - known.length
-  if (untold > 0) notes.skipped(`the configuration of ${untold} topics is not told by the source`)
-  if (isFine)
-    notes.ok(
-      known.length === 0
-        ? 'no topic to check'
-        : `copies take what the source's topics may hold (${known.length} checked)`
+  if (untold > 0) notes.skipped(`the configuration of ${counted(untold, 'topic')} is not told by the source`)
+  const unknown = which(({ copy }) => !copy.isKnown)
+  if (unknown.length > 0) {
+    notes.skipped(
+      `${listed(unknown)}: the destination does not tell all settings that matter`,
+      'grant DESCRIBE_CONFIGS on its topics and on the cluster to have them checked'
     )
+  }
+  if (!isFine || untold > 0 || unknown.length > 0) return
+  notes.ok(
+    known.length === 0 ? 'no topic to check' : `copies take what the source's topics may hold (${known.length} checked)`
+  )
 }
+
+/** The first two since Kafka 3.6, the last until Kafka 3. */
+const TIMESTAMP_LIMITS = [
+  'message.timestamp.before.max.ms',
+  'message.timestamp.after.max.ms',
+  'message.timestamp.difference.max.ms'
+]
 
 /** The settings that a copy has, or will have once a worker has made it. `NaN` is not known. */
 class Copy {
@@ -99,6 +108,16 @@ class Copy {
 
   get #isThere(): boolean {
     return this.#pair.destinationPartitions > 0
+  }
+
+  /** Whether nothing that is compared is missing. */
+  get isKnown(): boolean {
+    const isTold = (name: string) => this.value(name) !== undefined
+    return (
+      this.replicas !== undefined &&
+      ['max.message.bytes', 'message.timestamp.type', 'min.insync.replicas'].every(isTold) &&
+      TIMESTAMP_LIMITS.some(isTold)
+    )
   }
 
   value(name: string): string | undefined {
@@ -122,7 +141,8 @@ class Copy {
 const BROKER_NAMES: Readonly<Record<string, string>> = {
   'max.message.bytes': 'message.max.bytes',
   'min.insync.replicas': 'min.insync.replicas',
-  'message.timestamp.type': 'log.message.timestamp.type'
+  'message.timestamp.type': 'log.message.timestamp.type',
+  ...Object.fromEntries(TIMESTAMP_LIMITS.map(name => [name, `log.${name}`]))
 }
 
 function valueIn(config: TopicConfig | ClusterError, name: string): string | undefined {

@@ -266,14 +266,15 @@ export class FlowControl {
     })
     const backoff = new Backoff(RETRY_FIRST_MS, RETRY_MAX_MS)
     while (!this.#stopping.signal.aborted) {
-      const successor = this.#newMember(side)
+      let successor: GroupMember | undefined
       try {
+        successor = this.#newMember(side)
         await successor.connect()
         await this.#succeed(side, successor)
         break
       } catch (error) {
         this.#log('warn', 'connecting to the group failed, trying again', { error: messageOf(error) })
-        await successor.close()
+        await successor?.close()
         await pause(backoff.nextMs(), this.#stopping.signal)
       }
     }

@@ -106,9 +106,8 @@ export interface Reply {
 
 /** Whoever has not shown the token learns of a worker only whether it lives and is ready, as its supervisor must. */
 async function answerAsAllowed(request: IncomingMessage, options: HttpOptions): Promise<Reply> {
-  let isAllowed = false
+  const isAllowed = isAllowedIn(request.headers.authorization, options.token)
   try {
-    isAllowed = isAllowedIn(request.headers.authorization, options.token)
     if (request.method !== 'GET' && request.method !== 'HEAD') return METHOD_NOT_ALLOWED
     if (!isAllowed && !PROBES.has(pathOf(request))) return UNAUTHORIZED
     const reply = await answer(request, options)

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
-import { copyFileSync, readdirSync, writeFileSync } from 'node:fs'
+import { copyFileSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import type { Examination } from '../../src/doctor/finding.ts'
 import { logged } from '../fault/support/bed.ts'
 import { caughtUp } from '../support/caught-up.ts'
 import { type FarlogProcess, type LogLine, runFarlog } from '../support/farlog-process.ts'
@@ -95,6 +96,28 @@ describe('a worker whose clusters want to know who it is', function () {
       assert.equal((await worker.exit).code, 0)
     })
 
+    it('has a doctor that finds what group membership alone does not get through', async () => {
+      await bed.createTopic('doctor')
+      const env = {
+        ...{ FARLOG_SOURCE: 'east', FARLOG_DESTINATIONS: 'west', FARLOG_TOPICS: 'doctor' },
+        ...{ FARLOG_EAST_BOOTSTRAP_SERVERS: bed.east.securedBootstrap('TLS'), FARLOG_EAST_SECURITY_PROTOCOL: 'SSL' },
+        ...{ FARLOG_WEST_BOOTSTRAP_SERVERS: bed.west.securedBootstrap('TLS'), FARLOG_WEST_SECURITY_PROTOCOL: 'SSL' },
+        FARLOG_WEST_SSL_CA_FILE: bed.authority.certFile,
+        // Node's business: librdkafka does not hear of it.
+        NODE_EXTRA_CA_CERTS: bed.authority.certFile
+      }
+      const { code, stdout } = await runFarlog(['doctor', '--json'], env)
+      const { findings } = JSON.parse(stdout) as Examination
+      const problems = findings.filter(({ level }) => level === 'problem')
+      assert.deepEqual(
+        problems.map(({ check, about, remedy }) => [check, about, remedy]),
+        [['connection', 'east', 'check FARLOG_EAST_SSL_CA_FILE']]
+      )
+      assert.match(problems[0]!.message, /^group membership, .* the certificate of the broker could not be verified/)
+      assert.ok(findings.some(({ about, message }) => about === 'west' && /^group membership, .* too$/.test(message)))
+      assert.equal(code, 1)
+    })
+
     it('goes on without a restart when password and client secret are rotated while it mirrors', async () => {
       const topic = 'rotated-secrets'
       await bed.createTopic(topic)
@@ -139,10 +162,13 @@ describe('a worker whose clusters want to know who it is', function () {
       }
       for (const side of [east, west]) copyFileSync(next.certFile, side.caFile)
       for (const { refusal } of [east, west]) await logged(worker, new RegExp(`"warn".*${escaped(refusal)}`))
+      // A key that is gone for a while, in the midst of it, is no reason to end.
       for (const side of [east, west]) {
         copyFileSync(client.certFile, side.certFile)
-        copyFileSync(client.keyFile, side.keyFile)
+        rmSync(side.keyFile)
       }
+      await logged(worker, /connecting to the group failed.*_SSL_KEY_FILE: cannot read the file/)
+      for (const side of [east, west]) copyFileSync(client.keyFile, side.keyFile)
       await isMirrored(worker, topic)
       worker.kill('SIGTERM')
       assert.equal((await worker.exit).code, 0)
@@ -169,7 +195,7 @@ describe('a worker whose clusters want to know who it is', function () {
       }
       const commands = [['config'], ['config', '--json'], ['plan'], ['status']].map(command => runFarlog(command, env))
       for (const { stdout, stderr } of await Promise.all(commands)) said.push(stdout, stderr)
-      for (const wrong of wrongConfigurations(bed.secrets.password)) {
+      for (const wrong of wrongConfigurations(bed.secrets.password, readFileSync(bed.client.keyFile, 'utf8'))) {
         const { code, stdout, stderr } = await runFarlog(['run'], { ...env, ...wrong })
         assert.equal(code, 78, stdout + stderr)
         said.push(stdout, stderr, (await runFarlog(['config'], { ...env, ...wrong })).stdout)
@@ -179,7 +205,11 @@ describe('a worker whose clusters want to know who it is', function () {
 
       const all = said.join('\n')
       assert.ok(all.length > 100_000, `only ${all.length} characters to look through`)
-      const secrets = [...Object.values(bed.secrets), ...bed.tokens.issued]
+      const key = readFileSync(bed.client.keyFile, 'utf8')
+        .split('\n')
+        .filter(line => /^[A-Za-z0-9+/=]{20,}$/.test(line))
+      assert.ok(key.length > 0)
+      const secrets = [...Object.values(bed.secrets), ...bed.tokens.issued, ...key]
       assert.ok(bed.tokens.issued.length > 0)
       for (const secret of secrets) {
         for (const form of [secret, Buffer.from(secret).toString('base64'), encodeURIComponent(secret)]) {
@@ -279,9 +309,10 @@ describe('a worker whose clusters want to know who it is', function () {
 })
 
 /** Secrets where none belong, as people put them by mistake. */
-function wrongConfigurations(secret: string): Record<string, string>[] {
+function wrongConfigurations(secret: string, pem: string): Record<string, string>[] {
   const wrong = {
-    FARLOG_WEST_SASL_PASSWORD_FILE: secret,
+    FARLOG_WEST_SASL_PASSWORD_FILE: `/${secret}`,
+    FARLOG_WEST_SSL_KEY_FILE: pem,
     FARLOG_WEST_SASL_PASSWROD: secret,
     FARLOG_WEST_BOOTSTRAP_SERVERS: `user:${secret}@localhost:9092`
   }

@@ -17,9 +17,9 @@ interface Outcome {
 }
 
 /** Runs farlog as a user would, with nothing but the given variables. */
-function farlog(args: string[], env: NodeJS.ProcessEnv = {}): Promise<Outcome> {
-  return new Promise(resolve => {
-    const child: ChildProcess = execFile(process.execPath, [MAIN, ...args], { env }, (_, stdout, stderr) =>
+function farlog(args: string[], env: NodeJS.ProcessEnv = {}, user: { uid?: number; gid?: number } = {}) {
+  return new Promise<Outcome>(resolve => {
+    const child: ChildProcess = execFile(process.execPath, [MAIN, ...args], { env, ...user }, (_, stdout, stderr) =>
       resolve({ code: child.exitCode, stdout, stderr })
     )
   })
@@ -139,6 +139,33 @@ describe('farlog', () => {
     const [code] = await once(child, 'close')
     assert.equal(stderr, '')
     assert.equal(code, 141)
+  })
+})
+
+/** As in the image, and in most pods. */
+describe('a user who is a number without a name', function () {
+  this.timeout(20_000)
+
+  const NAMELESS = { uid: 10_001, gid: 10_001 }
+  const env = environment({
+    FARLOG_EAST_BOOTSTRAP_SERVERS: '127.0.0.1:1',
+    FARLOG_WEST_BOOTSTRAP_SERVERS: '127.0.0.1:2'
+  })
+
+  // Only root may become somebody else.
+  before(function () {
+    if (process.getuid?.() !== 0) this.skip()
+  })
+
+  it('gets as far as the clusters with commands that say who gives them', async () => {
+    const tried = ['start', 'failover --dry-run', 'verify', 'verify --continuous']
+    const outcomes = await Promise.all(tried.map(args => farlog(args.split(' '), env, NAMELESS)))
+    for (const [index, { stderr }] of outcomes.entries()) assert.match(stderr, /ECONNREFUSED/, tried[index]!)
+    // 1 would say that there are differences.
+    assert.deepEqual(
+      outcomes.map(({ code }) => code),
+      [1, 1, 2, 2]
+    )
   })
 })
 

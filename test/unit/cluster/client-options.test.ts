@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { mock } from 'node:test'
 import { librdkafkaOptions, platformaticOptions } from '../../../src/cluster/client-options.ts'
 import type { ClusterConfig } from '../../../src/config/types.ts'
 
@@ -95,6 +96,26 @@ describe('client options', () => {
     assert.equal(errors[0], null)
     assert.match(errors[1]!.message, /refused the token \(\{"status":"invalid_token"\}\)/)
     assert.equal(errors.length, 2)
+  })
+
+  it('show a token that a broker refused not for long', async () => {
+    let issued = 0
+    const fetched = mock.method(globalThis, 'fetch', async () =>
+      Response.json({ access_token: `token ${++issued}`, expires_in: 3_600 })
+    )
+    const clock = mock.method(performance, 'now', () => 0)
+    try {
+      const { token, authBytesValidator } = platformaticOptions(withOauth()).sasl!
+      assert.ok(typeof token === 'function')
+      assert.equal(await token(), 'token 1')
+      clock.mock.mockImplementation(() => 60_000)
+      assert.equal(await token(), 'token 1')
+      authBytesValidator!(Buffer.from('{"status":"invalid_token"}'), () => {})
+      assert.equal(await token(), 'token 2')
+    } finally {
+      fetched.mock.restore()
+      clock.mock.restore()
+    }
   })
 })
 

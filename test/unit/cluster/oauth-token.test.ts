@@ -3,11 +3,7 @@ import { once } from 'node:events'
 import { createServer, type IncomingMessage, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
-import {
-  type BearerTokenProvider,
-  makeBearerTokenProvider,
-  type OauthConfig
-} from '../../../src/cluster/oauth-token.ts'
+import { BearerTokenProvider, type OauthConfig } from '../../../src/cluster/oauth-token.ts'
 
 describe('bearer tokens', () => {
   let server: Server
@@ -32,8 +28,8 @@ describe('bearer tokens', () => {
   })
 
   function provider(change: Partial<OauthConfig> = {}): () => Promise<string> {
-    const askToken = makeProvider(change)
-    return async () => (await askToken()).token
+    const tokens = makeProvider(change)
+    return async () => (await tokens.token()).token
   }
 
   function makeProvider(change: Partial<OauthConfig>): BearerTokenProvider {
@@ -44,7 +40,7 @@ describe('bearer tokens', () => {
       scope: 'kafka read',
       ...change
     }
-    return makeBearerTokenProvider(oauth, { fetch, nowMs: () => nowMs, wallClockMs: () => 1_000 })
+    return new BearerTokenProvider(oauth, { fetch, nowMs: () => nowMs, wallClockMs: () => 1_000 })
   }
 
   it('are asked for by client credentials', async () => {
@@ -56,9 +52,8 @@ describe('bearer tokens', () => {
     assert.equal(body, 'grant_type=client_credentials&scope=kafka+read')
   })
 
-  it('are kept until near their end, with the credentials read anew for the next', async () => {
-    let secrets = 0
-    const token = provider({ clientSecret: () => `secret ${++secrets}` })
+  it('are kept until near their end', async () => {
+    const token = provider()
     await token()
     nowMs = 79_999
     await token()
@@ -66,11 +61,46 @@ describe('bearer tokens', () => {
     nowMs = 80_000
     answer.body = JSON.stringify({ access_token: 'next', expires_in: 100 })
     assert.equal(await token(), 'next')
-    assert.equal(secrets, 2)
+  })
+
+  it('are asked for anew where the credentials have changed, but not where they cannot be read for a moment', async () => {
+    let secret = () => 'first'
+    const token = provider({ clientSecret: () => secret() })
+    await token()
+    secret = () => {
+      throw new Error('no such file')
+    }
+    assert.equal(await token(), 'token')
+    assert.equal(requests.length, 1)
+    secret = () => 'second'
+    answer.body = JSON.stringify({ access_token: 'next', expires_in: 100 })
+    assert.deepEqual([await token(), await token()], ['next', 'next'])
+    assert.equal(requests.length, 2)
+    assert.equal(requests[1]!.request.headers.authorization, `Basic ${Buffer.from('farlog:second').toString('base64')}`)
+  })
+
+  it('are asked for anew where a broker refuses them, but at most every ten seconds', async () => {
+    const tokens = makeProvider({})
+    assert.equal(tokens.refused(), false)
+    await tokens.token()
+    answer.body = JSON.stringify({ access_token: 'next', expires_in: 100 })
+    assert.equal(tokens.refused('another'), false)
+    nowMs = 20_000
+    assert.equal((await tokens.token()).token, 'token')
+    assert.equal(tokens.refused('token'), true)
+    assert.equal((await tokens.token()).token, 'next')
+    // It is young: asking again at once would give no better one.
+    assert.equal(tokens.refused(), true)
+    nowMs = 29_999
+    await tokens.token()
+    assert.equal(requests.length, 2)
+    nowMs = 30_000
+    await tokens.token()
+    assert.equal(requests.length, 3)
   })
 
   it('say until when they are good', async () => {
-    assert.deepEqual((await makeProvider({})()).expiresAtMs, 101_000)
+    assert.deepEqual((await makeProvider({}).token()).expiresAtMs, 101_000)
   })
 
   it('are refused without showing what stands in the query of the endpoint', async () => {

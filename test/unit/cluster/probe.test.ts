@@ -6,6 +6,7 @@ import { type AddressInfo, createServer, type Server } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createServer as createTlsServer } from 'node:tls'
+import { tryControlPlaneLogin } from '../../../src/cluster/control-plane-login.ts'
 import { NEEDED_APIS } from '../../../src/cluster/needed-apis.ts'
 import { ProbeError, probeBroker } from '../../../src/cluster/probe.ts'
 import type { ClusterConfig } from '../../../src/config/types.ts'
@@ -43,7 +44,7 @@ describe('probeBroker', function () {
     assert.equal(await layer(TLS, '127.0.0.1', portOf(plain)), 'tls')
   })
 
-  it('says that a certificate is not trusted', async () => {
+  it('says that a certificate is not trusted, and so does what group membership goes through', async () => {
     const dir = mkdtempSync(join(tmpdir(), 'farlog-probe-'))
     try {
       const [key, cert] = [join(dir, 'key.pem'), join(dir, 'cert.pem')]
@@ -51,6 +52,11 @@ describe('probeBroker', function () {
       execFileSync('openssl', [...request, '-subj', '/CN=127.0.0.1', '-keyout', key, '-out', cert], { stdio: 'ignore' })
       const server = await listen(createTlsServer({ key: readFileSync(key), cert: readFileSync(cert) }))
       assert.equal(await layer(TLS, '127.0.0.1', portOf(server)), 'tls')
+      const cluster = { ...TLS, bootstrapServers: [{ host: '127.0.0.1', port: portOf(server) }] }
+      await assert.rejects(tryControlPlaneLogin(cluster, 'test'), {
+        code: 'AUTHENTICATION',
+        message: /^east: the certificate of the broker could not be verified, .*: check FARLOG_EAST_SSL_CA_FILE \[/
+      })
     } finally {
       rmSync(dir, { recursive: true, force: true })
     }

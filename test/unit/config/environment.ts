@@ -25,6 +25,10 @@ export class MountedFiles implements Disposable {
     return path
   }
 
+  remove(name: string): void {
+    rmSync(join(this.folder, name))
+  }
+
   [Symbol.dispose](): void {
     rmSync(this.folder, { recursive: true, force: true })
   }

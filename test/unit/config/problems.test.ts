@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { ConfigError, type ConfigProblem } from '../../../src/config/config-error.ts'
+import { describeConfig } from '../../../src/config/describe.ts'
 import { loadConfig } from '../../../src/config/load.ts'
 import { environment, MountedFiles } from './environment.ts'
 
@@ -247,8 +248,30 @@ describe('configuration problems', () => {
       using files = new MountedFiles()
       const ssl = { FARLOG_EAST_SECURITY_PROTOCOL: 'SSL' }
       const name = 'FARLOG_EAST_SSL_CA_FILE'
-      assertProblem({ ...ssl, [name]: '/nowhere/ca.pem' }, name, /cannot read "\/nowhere\/ca.pem" \(ENOENT/)
+      assertProblem({ ...ssl, [name]: '/nowhere/ca.pem' }, name, /^cannot read the file \(ENOENT\)$/)
+      assertProblem({ ...ssl, [name]: files.folder }, name, new RegExp(`^cannot read "${files.folder}" \\(EISDIR\\)$`))
       assertProblem({ ...ssl, [name]: files.write('ca.der', 'bytes') }, name, /holds no PEM block/)
+    })
+
+    it('shows no key, nor a part of one, that was put where the path of its file belongs', () => {
+      using files = new MountedFiles()
+      const key = 'MIGHAgEAMBMGByqGSM49/AgEGCCqGSM49AwEHBG0wawIBAQQg'.repeat(4)
+      const pem = `-----BEGIN PRIVATE KEY-----\n${key}\n-----END PRIVATE KEY-----\n`
+      const cert = files.write('cert.pem', PEM)
+      const ssl = { FARLOG_EAST_SECURITY_PROTOCOL: 'SSL', FARLOG_EAST_SSL_CERT_FILE: cert }
+      const name = 'FARLOG_EAST_SSL_KEY_FILE'
+      assertProblem({ ...ssl, [name]: pem }, name, /^holds the contents of a file$/, /^give the path of the file, not/)
+      for (const text of [pem, key, key.slice(0, 60), Buffer.from(pem).toString('base64'), `${key}\0`]) {
+        for (const variable of [name, 'FARLOG_EAST_SASL_PASSWORD_FILE', 'FARLOG_HTTP_TLS_KEY_FILE']) {
+          const env = environment({ ...ssl, FARLOG_EAST_SSL_KEY_FILE: cert, [variable]: text })
+          const { variables, problems } = describeConfig(env)
+          assert.ok(problems.length > 0)
+          const shown = JSON.stringify({ variables, problems })
+          for (const part of [text, key.slice(0, 20), text.slice(-20)]) assert.ok(!shown.includes(part), shown)
+          const described = variables.find(entry => entry.variable === variable)
+          if (described !== undefined) assert.equal(described.value, '******')
+        }
+      }
     })
 
     it('refuses a token endpoint that is no URL or carries credentials, without repeating it', () => {

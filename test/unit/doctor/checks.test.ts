@@ -1,13 +1,18 @@
 import assert from 'node:assert/strict'
 import type { QuotaEntry } from '../../../src/cluster/cluster-questions.ts'
+import { ClusterError } from '../../../src/cluster/errors.ts'
+import type { TopicConfig } from '../../../src/cluster/topic-admin.ts'
+import { checkBacklogAge } from '../../../src/doctor/backlog-age.ts'
 import { checkBuffers } from '../../../src/doctor/buffers.ts'
 import { certainDifferenceMs, clockOffset } from '../../../src/doctor/clock.ts'
+import { type BrokerSettings, checkBrokerSettings } from '../../../src/doctor/cluster-checks.ts'
 import { examination, type Finding } from '../../../src/doctor/finding.ts'
 import { findingLine, verdictLine } from '../../../src/doctor/finding-text.ts'
 import { releaseOf } from '../../../src/doctor/kafka-release.ts'
-import { checkLag } from '../../../src/doctor/lag-check.ts'
+import { checkLag, longestRetentionSeconds } from '../../../src/doctor/lag-check.ts'
 import { checkMachine, descriptorsMax } from '../../../src/doctor/machine.ts'
 import { quotasInForce } from '../../../src/doctor/quotas.ts'
+import { type CheckedPair, checkTopics } from '../../../src/doctor/topic-checks.ts'
 import { flowOverview, type PartitionRow } from '../../../src/status/overview.ts'
 import { behind, FLOW, row } from '../status/support.ts'
 
@@ -89,6 +94,135 @@ describe('checkBuffers', () => {
   })
 })
 
+describe('checkBrokerSettings', () => {
+  const DEFAULTS = {
+    'offsets.retention.minutes': '10080',
+    'producer.id.expiration.ms': '86400000',
+    'transactional.id.expiration.ms': '604800000'
+  }
+  const told = (changed: Record<string, string | undefined>, role: 'source' | 'destination' = 'destination') => {
+    const settings = Object.entries({ ...DEFAULTS, ...changed }).filter(
+      (e): e is [string, string] => e[1] !== undefined
+    )
+    return collect(tell => checkBrokerSettings('west', role, new Map(settings), tell)).map(
+      ({ level, message }) => `${level} ${message.split(/:| is /)[0]}`
+    )
+  }
+
+  it('is content with Kafka’s defaults', () => {
+    assert.deepEqual(told({}), ['ok they keep offsets and producer ids for long enough'])
+  })
+
+  it('warns where a fence is forgotten before it is renewed', () => {
+    const day = { 'transactional.id.expiration.ms': String(86_400_000) }
+    assert.deepEqual(told(day), ['warning transactional.id.expiration.ms'])
+    assert.deepEqual(told(day, 'source'), ['ok they keep offsets and producer ids for long enough'])
+    assert.deepEqual(told({ 'producer.id.expiration.ms': '43200000' }), ['warning producer.id.expiration.ms'])
+    assert.deepEqual(told({ 'offsets.retention.minutes': '60' }, 'source'), ['warning offsets.retention.minutes'])
+  })
+
+  it('does not call fine what it was not told', () => {
+    const some = { 'producer.id.expiration.ms': undefined, 'transactional.id.expiration.ms': undefined }
+    assert.deepEqual(told(some), [
+      'skipped its brokers do not tell producer.id.expiration.ms, transactional.id.expiration.ms'
+    ])
+    assert.deepEqual(told(some, 'source'), ['ok they keep offsets and producer ids for long enough'])
+    assert.deepEqual(told({ ...some, 'offsets.retention.minutes': '60' }), [
+      'warning offsets.retention.minutes',
+      'skipped its brokers do not tell producer.id.expiration.ms, transactional.id.expiration.ms'
+    ])
+  })
+})
+
+describe('checkBacklogAge', () => {
+  const messages = (ageSeconds: number, settings: BrokerSettings | undefined) =>
+    collect(tell => checkBacklogAge('east → west', ageSeconds, settings, tell)).map(({ message }) => message)
+  const settings = new Map([['producer.id.expiration.ms', '86400000']])
+
+  it('warns of records that are older than leaders remember writers', () => {
+    assert.deepEqual(messages(86_400, settings), [])
+    assert.match(messages(7 * 86_400, settings)[0]!, /^records up to 7\.0 d old may be copied/)
+    assert.match(messages(Number.POSITIVE_INFINITY, settings)[0]!, /^records of any age may be copied/)
+  })
+
+  it('says nothing where that is not told', () => {
+    assert.deepEqual(messages(1e9, new Map()), [])
+    assert.deepEqual(messages(1e9, undefined), [])
+  })
+
+  it('takes the longest time that a source keeps its records', () => {
+    const entry = (value: string) => ({ value, origin: 'topic', isFixed: false }) as const
+    const keeps = (ms: number) => new Map([['retention.ms', entry(String(ms))]])
+    assert.equal(longestRetentionSeconds([keeps(1_000), keeps(60_000)]), 60)
+    assert.equal(longestRetentionSeconds([keeps(1_000), keeps(-1)]), Number.POSITIVE_INFINITY)
+    assert.equal(longestRetentionSeconds([]), 0)
+  })
+})
+
+describe('checkTopics', () => {
+  const entry = (value: string) => ({ value, origin: 'default', isFixed: false }) as const
+  const config = (changed: Record<string, string> = {}): TopicConfig =>
+    new Map(
+      Object.entries({
+        'max.message.bytes': '1048588',
+        'message.timestamp.type': 'CreateTime',
+        'message.timestamp.before.max.ms': '9223372036854775807',
+        'message.timestamp.after.max.ms': '9223372036854775807',
+        'min.insync.replicas': '1',
+        ...changed
+      }).map(([name, value]) => [name, entry(value)])
+    )
+  const BROKERS: BrokerSettings = new Map([
+    ['message.max.bytes', '1048588'],
+    ['min.insync.replicas', '1'],
+    ['default.replication.factor', '3'],
+    ['log.message.timestamp.type', 'CreateTime'],
+    ['log.message.timestamp.before.max.ms', '9223372036854775807'],
+    ['log.message.timestamp.after.max.ms', '9223372036854775807']
+  ])
+  const found = (pair: Partial<CheckedPair>, settings: BrokerSettings | undefined = BROKERS, replicas = 3) => {
+    const checked: CheckedPair = {
+      ...{ topic: 'orders', destinationTopic: 'east.orders', destinationPartitions: 1 },
+      ...{ sourceConfig: config(), destinationConfig: config(), configChanges: [], ...pair }
+    }
+    const options = { syncTopicConfigs: true, replicationFactor: undefined, settings }
+    const counts = new Map(replicas === 0 ? [] : [['east.orders', replicas]])
+    const findings = collect(tell => checkTopics('east → west', [checked], { ...options, replicas: counts }, tell))
+    return findings.map(({ level, message }) => `${level} ${message}`)
+  }
+  const FINE = ["ok copies take what the source's topics may hold (1 checked)"]
+  const UNTOLD = ['skipped east.orders: the destination does not tell all settings that matter']
+  const refused = new ClusterError('TOPIC_AUTHORIZATION_FAILED', 'refused', false)
+
+  it('is content where copies take as much, those that are there and those to come', () => {
+    assert.deepEqual(found({}), FINE)
+    assert.deepEqual(found({ destinationPartitions: 0, destinationConfig: refused }), FINE)
+  })
+
+  it('does not call fine what it was not told', () => {
+    assert.deepEqual(found({ destinationConfig: refused }), UNTOLD)
+    assert.deepEqual(found({}, BROKERS, 0), UNTOLD)
+    assert.deepEqual(found({ destinationPartitions: 0 }, new Map()), UNTOLD)
+    for (const name of BROKERS.keys()) {
+      const less = new Map([...BROKERS].filter(([other]) => other !== name))
+      // Of the two limits to timestamps one is enough to tell that there are any.
+      const expected = name.includes('.max.ms') ? FINE : UNTOLD
+      assert.deepEqual(found({ destinationPartitions: 0 }, less), expected, name)
+    }
+    assert.deepEqual(found({ sourceConfig: refused }), [
+      'skipped the configuration of 1 topic is not told by the source'
+    ])
+  })
+
+  it('warns of a broker’s own limit to the timestamps of topics to come', () => {
+    const hour = new Map([...BROKERS, ['log.message.timestamp.after.max.ms', '3600000']])
+    assert.match(
+      found({ destinationPartitions: 0 }, hour)[0]!,
+      /^warning east\.orders: message\.timestamp\.after\.max\.ms/
+    )
+  })
+})
+
 describe('checkLag', () => {
   const DAY_MS = 86_400_000
   const lagOf = (rows: readonly PartitionRow[], retentionMs: number, policy = 'delete') => {
@@ -127,6 +261,19 @@ describe('checkLag', () => {
       lagOf([unreachable], DAY_MS).map(({ level }) => level),
       ['skipped']
     )
+  })
+})
+
+describe('checkLag of a source that does not tell its topics’ settings', () => {
+  it('does not say that it keeps records for long enough', () => {
+    const refused = new ClusterError('TOPIC_AUTHORIZATION_FAILED', 'refused', false)
+    for (const overview of [undefined, flowOverview(FLOW, [row()])]) {
+      const findings = collect(tell => checkLag('east → west', overview, new Map([['orders', refused]]), tell))
+      assert.deepEqual(
+        findings.map(({ level }) => level),
+        ['skipped']
+      )
+    }
   })
 })
 

@@ -80,16 +80,27 @@ describe('the HTTP port behind a token', () => {
     assert.equal(isAllowedIn(undefined, undefined), true)
   })
 
-  it('takes a new one from its file, and none while that cannot be read', async () => {
+  it('takes a new one from its file', async () => {
     token = () => 'another-token'
     assert.equal((await ask('/metrics', `Bearer ${TOKEN}`)).status, 401)
     assert.equal((await ask('/metrics', 'Bearer another-token')).status, 200)
-    token = () => {
+  })
+
+  it('lets nobody in while the file is empty or cannot be read, and goes on answering probes', async () => {
+    const unreadable = () => {
       throw new Error('cannot read /run/secrets/token')
     }
-    const response = await ask('/metrics', `Bearer ${TOKEN}`)
-    assert.equal(response.status, 500)
-    assert.doesNotMatch(await response.text(), /run.secrets/)
+    const empty = ['', ':', 'user:'].map(text => `Basic ${Buffer.from(text).toString('base64')}`)
+    for (const read of [unreadable, () => '']) {
+      token = read
+      for (const authorization of [undefined, '', 'Bearer', 'Bearer ', `Bearer ${TOKEN}`, ...empty]) {
+        const response = await ask('/metrics', authorization)
+        assert.equal(response.status, 401, String(authorization))
+        assert.doesNotMatch(await response.text(), /run.secrets/)
+        assert.equal((await ask('/livez', authorization)).status, 200)
+        assert.deepEqual(await (await ask('/readyz', authorization)).json(), { ok: false })
+      }
+    }
   })
 
   it('changes nothing, whatever the method', async () => {
