@@ -54,6 +54,13 @@ describe('compose.yaml', () => {
     }
   })
 
+  it('makes two clusters of them, each with an id of its own', () => {
+    const ids = ['east', 'west'].map(name => services[name]!.environment!.CLUSTER_ID ?? 'the id of the image')
+    // 16 bytes, as Kafka's Uuid reads them.
+    for (const id of ids) assert.match(id, /^[\w-]{21}[AQgw]$/)
+    assert.notEqual(ids[0], ids[1])
+  })
+
   it('has the Kafka that is tested', () => {
     const [, version] = /<kafka\.version>(.+)</.exec(read('test/support/kafka/pom.xml')) ?? []
     for (const name of ['east', 'west', 'orders', 'billing'])
