@@ -122,7 +122,7 @@ export const METRICS = {
   checkpointAge: {
     name: 'farlog_checkpoint_age_seconds',
     type: 'gauge',
-    help: 'Since the positions of the group were last translated and written; only in the worker that does it.',
+    help: 'Since all positions of the group were last translated and written, or since it was first seen where they never were; only in the worker that does it.',
     labels: [...FLOW, 'group']
   },
   groupReprocessRecords: {
