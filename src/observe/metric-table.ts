@@ -113,6 +113,12 @@ export const METRICS = {
     help: 'Partitions that wait for a person, by reason.',
     labels: [...FLOW, 'reason']
   },
+  flowStopped: {
+    name: 'farlog_flow_stopped',
+    type: 'gauge',
+    help: '1 where the flow stands still because somebody ordered it, 0 otherwise, and where no order has been read yet.',
+    labels: FLOW
+  },
   heartbeatAge: {
     name: 'farlog_heartbeat_age_seconds',
     type: 'gauge',
