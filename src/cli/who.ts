@@ -1,6 +1,17 @@
 import { hostname, userInfo } from 'node:os'
 
-/** Who gives a command, as others see it: user and host. */
-export function whoami(): string {
-  return `${userInfo().username}@${hostname()}`
+/**
+ * Who gives a command, as others see it: user and host.
+ * @param readUser throws where the user is a number without a name, as in a container
+ */
+export function whoami(readUser: () => { readonly username: string } = userInfo): string {
+  return `${nameOf(readUser)}@${hostname()}`
+}
+
+function nameOf(readUser: () => { readonly username: string }): string {
+  try {
+    return readUser().username
+  } catch {
+    return String(process.getuid?.())
+  }
 }
