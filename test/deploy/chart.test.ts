@@ -84,6 +84,16 @@ describe('the chart', function () {
     assert.deepEqual(ports, [53, 53, 8443, 9096, 9097])
   })
 
+  it('gives what a command is told to write a place of limited size, and nothing else', async () => {
+    for (const values of VALUES_FILES) {
+      const pod = podOf(await render({ values, set: ['temporaryFiles.sizeLimit="64Mi"'] }))
+      const writable = pod.containers[0].volumeMounts.filter(({ readOnly }: { readOnly?: boolean }) => !readOnly)
+      assert.deepEqual(writable, [{ name: 'tmp', mountPath: '/tmp' }], values)
+      const tmp = pod.volumes.filter(({ emptyDir }: { emptyDir?: object }) => emptyDir !== undefined)
+      assert.deepEqual(tmp, [{ name: 'tmp', emptyDir: { sizeLimit: '64Mi' } }], values)
+    }
+  })
+
   it('selects by the same labels everywhere', async () => {
     const manifests = await render({
       values: join(CHART_DIR, 'ci/large-values.yaml'),
@@ -268,7 +278,8 @@ function configOf(manifests: readonly Manifest[]): Config {
   const pod = podOf(manifests)
   const root = mkdtempSync(join(tmpdir(), 'farlog-pod-'))
   try {
-    for (const source of pod.volumes?.[0].projected.sources ?? []) {
+    const secrets = pod.volumes.find(({ name }: { name: string }) => name === 'secrets')
+    for (const source of secrets?.projected.sources ?? []) {
       for (const { path } of source.secret.items) {
         const file = join(root, 'etc/farlog', path)
         mkdirSync(dirname(file), { recursive: true })

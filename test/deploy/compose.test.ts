@@ -13,6 +13,7 @@ interface Service {
   readonly volumes?: readonly string[]
   readonly depends_on?: Readonly<Record<string, unknown>>
   readonly read_only?: boolean
+  readonly tmpfs?: readonly string[]
   readonly cap_drop?: readonly string[]
   readonly stop_grace_period?: string
 }
@@ -72,6 +73,7 @@ describe('compose.yaml', () => {
     assert.equal(ports.length, 5)
     for (const port of ports) assert.match(port, /^127\.0\.0\.1:/)
     assert.equal(services.farlog!.read_only, true)
+    assert.deepEqual(services.farlog!.tmpfs, ['/tmp:size=64m'])
     assert.deepEqual(services.farlog!.cap_drop, ['ALL'])
   })
 
