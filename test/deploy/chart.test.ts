@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path'
 import { loadConfig } from '../../src/config/load.ts'
 import type { Config } from '../../src/config/types.ts'
 import { FIXED } from '../../src/config/variables.ts'
+import { runToEnd } from '../support/run-to-end.ts'
 import { CHART_DIR, KUBERNETES_VERSIONS, render, runHelm, situationOf, VALUES_FILES } from './helm.ts'
 import { KubernetesSchema } from './kubernetes-schema.ts'
 import { type Manifest, theOnly } from './manifest.ts'
@@ -74,6 +75,46 @@ describe('the chart', function () {
       assert.equal(theOnly(kind, manifests).spec.scaleTargetRef.name, theOnly('StatefulSet', manifests).metadata.name)
     }
     assert.equal(theOnly('StatefulSet', await render({ values: MINIMAL })).spec.replicas, 3)
+  })
+
+  it('scales by lag that more workers can take on, and by no other installation’s', async () => {
+    const manifests = await render({ values: join(CHART_DIR, 'ci/large-values.yaml') })
+    const { name, namespace } = theOnly('StatefulSet', manifests).metadata
+    const { query } = theOnly('ScaledObject', manifests).spec.triggers[0].metadata
+    const series = (pod: string, topic: string, lag: number, state: string, place = namespace as string) => {
+      const labels = `namespace="${place}", pod="${pod}", source="east", destination="west", topic="${topic}", partition="0"`
+      return [
+        { series: `farlog_lag_records{${labels}}`, values: `${lag}x4` },
+        ...['fencing', 'mirroring', 'halted'].map(each => ({
+          series: `farlog_partition_state{${labels}, state="${each}"}`,
+          values: `${each === state ? 1 : 0}x4`
+        }))
+      ]
+    }
+    const folder = mkdtempSync(join(tmpdir(), 'farlog-query-'))
+    try {
+      const file = join(folder, 'query.yaml')
+      const input_series = [
+        ...series(`${name}-0`, 'orders', 1_000, 'mirroring'),
+        ...series(`${name}-12`, 'payments', 200, 'mirroring'),
+        ...series(`${name}-0`, 'halted', 10_000, 'halted'),
+        ...series(`${name}-back-0`, 'orders', 20_000, 'mirroring'),
+        ...series(`${name}-0`, 'elsewhere', 40_000, 'mirroring', 'staging')
+      ]
+      const expected = { expr: query, eval_time: '1m', exp_samples: [{ labels: '{}', value: 1_200 }] }
+      writeFileSync(file, JSON.stringify({ tests: [{ interval: '15s', input_series, promql_expr_test: [expected] }] }))
+      await runToEnd(['promtool', 'test', 'rules', file])
+    } finally {
+      rmSync(folder, { recursive: true })
+    }
+    const external = theOnly(
+      'HorizontalPodAutoscaler',
+      await render({ values: join(CHART_DIR, 'ci/two-flows-values.yaml') })
+    )
+    assert.deepEqual(external.spec.metrics[0].external.metric.selector, {
+      matchLabels: { source: 'east' },
+      matchExpressions: [{ key: 'destination', operator: 'In', values: ['west', 'south'] }]
+    })
   })
 
   it('lets workers out to the ports of their brokers and token endpoints, and to name servers', async () => {
