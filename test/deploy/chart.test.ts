@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { loadConfig } from '../../src/config/load.ts'
 import type { Config } from '../../src/config/types.ts'
-import { FIXED } from '../../src/config/variables.ts'
+import { FIXED, type Variable } from '../../src/config/variables.ts'
 import { runToEnd } from '../support/run-to-end.ts'
 import { CHART_DIR, KUBERNETES_VERSIONS, render, runHelm, situationOf, VALUES_FILES } from './helm.ts'
 import { KubernetesSchema } from './kubernetes-schema.ts'
@@ -79,9 +79,9 @@ describe('the chart', function () {
 
   it('scales by lag that more workers can take on, and by no other installation’s', async () => {
     const manifests = await render({ values: join(CHART_DIR, 'ci/large-values.yaml') })
-    const { name, namespace } = theOnly('StatefulSet', manifests).metadata
+    const { name } = theOnly('StatefulSet', manifests).metadata
     const { query } = theOnly('ScaledObject', manifests).spec.triggers[0].metadata
-    const series = (pod: string, topic: string, lag: number, state: string, place = namespace as string) => {
+    const series = (pod: string, topic: string, lag: number, state: string, place = 'replication') => {
       const labels = `namespace="${place}", pod="${pod}", source="east", destination="west", topic="${topic}", partition="0"`
       return [
         { series: `farlog_lag_records{${labels}}`, values: `${lag}x4` },
@@ -189,7 +189,25 @@ describe('the chart', function () {
       'a variable that the chart sets itself': ['settings={"FARLOG_SOURCE":"a"}', /FARLOG_SOURCE/],
       'an alias without a cluster': ['destinations=["nowhere"]', /clusters\.nowhere is missing/],
       'brokers without a port': ['clusters.east.bootstrapServers=["east"]', /bootstrapServers/],
-      'SASL without credentials': ['clusters.east.securityProtocol="SASL_SSL"', /sasl/]
+      'SASL without credentials': ['clusters.east.securityProtocol="SASL_SSL"', /sasl/],
+      'a password’s mechanism without a password': [
+        'clusters.east={"bootstrapServers":["a:1"],"securityProtocol":"SASL_SSL","sasl":{"mechanism":"SCRAM-SHA-512"}}',
+        /credentialsSecret/
+      ],
+      'OAUTHBEARER without who issues tokens': [
+        'clusters.east={"bootstrapServers":["a:1"],"securityProtocol":"SASL_SSL","sasl":{"mechanism":"OAUTHBEARER","credentialsSecret":{"name":"a"}}}',
+        /oauth/
+      ],
+      'a token that everybody could read': ['settings={"FARLOG_HTTP_TOKEN":"a"}', /FARLOG_HTTP_TOKEN/],
+      'a certificate as a plain variable': ['settings={"FARLOG_HTTP_TLS_CERT":"a"}', /FARLOG_HTTP_TLS_CERT/],
+      'a certificate without its key': [
+        'secretSettings={"FARLOG_HTTP_TLS_CERT":{"name":"a","key":"b"}}',
+        /FARLOG_HTTP_TLS_KEY/
+      ],
+      'fewer workers at the most than at the least': [
+        'autoscaling={"kind":"keda","minReplicas":8,"maxReplicas":2}',
+        /autoscaling\.minReplicas is 8, and maxReplicas only 2/
+      ]
     }
     for (const [title, [setting, message]] of Object.entries(cases)) {
       it(title, async () => {
@@ -202,17 +220,20 @@ describe('the chart', function () {
 
   it('allows exactly the variables that farlog has and the chart does not set itself', () => {
     const schema = JSON.parse(readFileSync(join(CHART_DIR, 'values.schema.json'), 'utf8')) as {
-      definitions: { setting: { enum: string[] } }
+      definitions: { setting: { enum: string[] }; secretSetting: { enum: string[] } }
     }
     const ofTheChart = ['SOURCE', 'DESTINATIONS', 'HTTP_HOST', 'HTTP_PORT', 'GROUP_INSTANCE_ID'].map(
       name => `FARLOG_${name}`
     )
-    const expected = Object.values(FIXED)
-      // From a Secret a file's variable is named without its end, as any other.
-      .map(({ name }) => name.replace(/_FILE$/, ''))
-      .filter(name => !ofTheChart.includes(name))
+    const variables = Object.values<Variable<unknown>>(FIXED).filter(({ name }) => !ofTheChart.includes(name))
+    const isSecret = ({ name, secret }: Variable<unknown>) => secret === true || name.endsWith('_FILE')
+    const [secrets, plain] = [variables.filter(isSecret), variables.filter(variable => !isSecret(variable))]
     const hint = 'put the names of src/config/variables.ts into definitions.setting.enum of values.schema.json'
-    assert.deepEqual(schema.definitions.setting.enum.toSorted(), expected.toSorted(), hint)
+    const sorted = (names: readonly string[]) => names.toSorted()
+    assert.deepEqual(sorted(schema.definitions.setting.enum), sorted(plain.map(({ name }) => name)), hint)
+    // From a Secret a file's variable is named without its end, as any other.
+    const fromSecrets = secrets.map(({ name }) => name.replace(/_FILE$/, ''))
+    assert.deepEqual(sorted(schema.definitions.secretSetting.enum), sorted(fromSecrets), hint)
   })
 })
 
