@@ -222,9 +222,7 @@ describe('the chart', function () {
     const schema = JSON.parse(readFileSync(join(CHART_DIR, 'values.schema.json'), 'utf8')) as {
       definitions: { setting: { enum: string[] }; secretSetting: { enum: string[] } }
     }
-    const ofTheChart = ['SOURCE', 'DESTINATIONS', 'HTTP_HOST', 'HTTP_PORT', 'GROUP_INSTANCE_ID'].map(
-      name => `FARLOG_${name}`
-    )
+    const ofTheChart = ['SOURCE', 'DESTINATIONS', 'HTTP_PORT', 'GROUP_INSTANCE_ID'].map(name => `FARLOG_${name}`)
     const variables = Object.values<Variable<unknown>>(FIXED).filter(({ name }) => !ofTheChart.includes(name))
     const isSecret = ({ name, secret }: Variable<unknown>) => secret === true || name.endsWith('_FILE')
     const [secrets, plain] = [variables.filter(isSecret), variables.filter(variable => !isSecret(variable))]
