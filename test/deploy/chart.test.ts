@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path'
 import { loadConfig } from '../../src/config/load.ts'
 import type { Config } from '../../src/config/types.ts'
 import { FIXED, type Variable } from '../../src/config/variables.ts'
+import { type AlertingRule, type RecordingRule, readRules } from '../monitoring/support/rules.ts'
 import { runToEnd } from '../support/run-to-end.ts'
 import { CHART_DIR, KUBERNETES_VERSIONS, render, runHelm, situationOf, VALUES_FILES } from './helm.ts'
 import { KubernetesSchema } from './kubernetes-schema.ts'
@@ -75,6 +76,61 @@ describe('the chart', function () {
       assert.equal(theOnly(kind, manifests).spec.scaleTargetRef.name, theOnly('StatefulSet', manifests).metadata.name)
     }
     assert.equal(theOnly('StatefulSet', await render({ values: MINIMAL })).spec.replicas, 3)
+  })
+
+  describe('has as its rules', () => {
+    const rulesWith = async (prometheusRule: object) => {
+      const set = [`prometheusRule=${JSON.stringify({ enabled: true, ...prometheusRule })}`]
+      const { groups } = theOnly('PrometheusRule', await render({ values: MINIMAL, set })).spec
+      return groups.flatMap(({ rules }: { rules: object[] }) => rules) as (RecordingRule & AlertingRule)[]
+    }
+    const { records, alerts } = readRules()
+    const names = (rules: readonly { record?: string; alert?: string }[]) =>
+      rules.map(({ record, alert }) => record ?? alert)
+
+    it('those that are shipped, where nothing else is said', async () => {
+      assert.deepEqual(await rulesWith({}), [...records, ...alerts])
+    })
+
+    it('objectives as they are wanted, for all flows or for each', async () => {
+      const own =
+        '(3720 + 0 * flow:farlog_workers:count{destination="delayed"}) or (30 + 0 * flow:farlog_workers:count)'
+      const objectives = { loss_exposure_seconds: own, retention_margin_seconds: 86_400, retries: 0.5 }
+      const rules = await rulesWith({ objectives })
+      assert.deepEqual(names(rules), names([...records, ...alerts]))
+      const changed = rules.filter(({ record, expr }) =>
+        records.some(rule => rule.record === record && rule.expr !== expr)
+      )
+      assert.deepEqual(Object.fromEntries(changed.map(({ record, expr }) => [record, expr])), {
+        'flow:farlog_loss_exposure_seconds:objective': own,
+        'flow:farlog_retention_margin_seconds:objective': '86400 + 0 * flow:farlog_workers:count',
+        'flow:farlog_retries:objective': '0.5 + 0 * flow:farlog_workers:count'
+      })
+    })
+
+    it('an objective for each name that the values may have', () => {
+      const { properties } = JSON.parse(readFileSync(join(CHART_DIR, 'values.schema.json'), 'utf8'))
+      const named = (properties.prometheusRule.properties.objectives.propertyNames.enum as string[]).map(
+        name => `flow:farlog_${name}:objective`
+      )
+      assert.deepEqual(
+        named.toSorted(),
+        names(records)
+          .filter(name => name!.endsWith(':objective'))
+          .toSorted()
+      )
+    })
+
+    it('no alert that is not wanted, and links to where the pages are kept', async () => {
+      const disabled = ['FarlogHeartbeatMissing', 'FarlogWorkersFewer']
+      const rules = await rulesWith({ disabled, runbookUrlPrefix: 'https://git.example.com/farlog/' })
+      const wanted = names([...records, ...alerts]).filter(name => !disabled.includes(name!))
+      assert.deepEqual(names(rules), wanted)
+      for (const { alert, annotations } of rules.filter(rule => rule.alert !== undefined)) {
+        const url = `https://git.example.com/farlog/docs/alerts.md#${alert.toLowerCase()}`
+        assert.equal(annotations.runbook_url, url)
+      }
+    })
   })
 
   it('scales by lag that more workers can take on, and by no other installation’s', async () => {
@@ -204,6 +260,11 @@ describe('the chart', function () {
         'secretSettings={"FARLOG_HTTP_TLS_CERT":{"name":"a","key":"b"}}',
         /FARLOG_HTTP_TLS_KEY/
       ],
+      'an alert that there is not': [
+        'prometheusRule={"enabled":true,"disabled":["FarlogHartbeatMissing"]}',
+        /prometheusRule\.disabled: there is no alert FarlogHartbeatMissing/
+      ],
+      'an objective that there is not': ['prometheusRule.objectives={"loss_exposure":60}', /loss_exposure/],
       'fewer workers at the most than at the least': [
         'autoscaling={"kind":"keda","minReplicas":8,"maxReplicas":2}',
         /autoscaling\.minReplicas is 8, and maxReplicas only 2/
