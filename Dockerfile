@@ -1,7 +1,7 @@
 # farlog's image. Build: docker build -t farlog . Run: docker run --read-only --cap-drop ALL -e FARLOG_… farlog
 #
 # Debian slim and not distroless: bin/farlog is a shell script, and the runbook's commands are typed into a pod
-# (kubectl exec … bin/farlog status). Not Alpine: glibc's allocator is what memory was measured with.
+# (kubectl exec … farlog status). Not Alpine: glibc's allocator is what memory was measured with.
 
 ARG NODE_VERSION=24.21.0
 
@@ -36,7 +36,7 @@ LABEL org.opencontainers.image.title="farlog" \
 RUN apt-get update \
   && apt-get install -y --no-install-recommends ca-certificates tini libcurl4 libsasl2-2 libssl3 libzstd1 zlib1g \
   && rm -rf /var/lib/apt/lists/* /usr/local/lib/node_modules /usr/local/bin/npm /usr/local/bin/npx /opt/yarn*
-ENV NODE_ENV=production
+ENV NODE_ENV=production PATH=/app/bin:$PATH
 WORKDIR /app
 COPY --from=build /app .
 # By number, so that Kubernetes can tell that it is not root. It owns no file: nothing here can be changed by it.

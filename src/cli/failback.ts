@@ -13,6 +13,7 @@ import { readDuration } from './read-duration.ts'
 import { readReverseGroup } from './reverse-group.ts'
 import { UsageError } from './usage-error.ts'
 import { whoami } from './who.ts'
+import { assertWritable } from './writable-file.ts'
 
 const CLIENT_ID = 'farlog-failback'
 
@@ -73,6 +74,7 @@ Examples:
     const config = loadConfig(env)
     const flow = chooseFlow(config, values.destination)
     const reverseGroupId = readReverseGroup(values['reverse-group'], flow)
+    await assertWritable('--export', values.export)
     await using exports = new AsyncDisposableStack()
     const sinks = openSinks(config, flow, values.export, isDryRun ? undefined : values['export-topic'])
     for (const sink of sinks) exports.use(sink)

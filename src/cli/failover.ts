@@ -8,6 +8,7 @@ import { interruptible } from './interruptible.ts'
 import { readPatterns } from './patterns.ts'
 import { Steps } from './progress.ts'
 import { whoami } from './who.ts'
+import { assertWritable } from './writable-file.ts'
 
 /** `farlog failover`: the destination takes over. */
 export const command = defineCommand({
@@ -59,6 +60,7 @@ Examples:
     const groups = readPatterns(values.groups, '--groups')
     const config = loadConfig(env)
     const flow = chooseFlow(config, values.destination)
+    await assertWritable('--report', values.report)
     using steps = new Steps(FAILOVER_STEPS, env)
     const report = await failOver({
       ...{ config, flow, groups, isDryRun: values['dry-run'], signal: interruptible() },

@@ -1,14 +1,16 @@
 import { hostname, userInfo } from 'node:os'
 
-/** Who gives a command, as others see it: user and host. */
-export function whoami(): string {
-  return `${userName()}@${hostname()}`
+/**
+ * Who gives a command, as others see it: user and host.
+ * @param readUser throws where the user is a number without a name, as in a container
+ */
+export function whoami(readUser: () => { readonly username: string } = userInfo): string {
+  return `${userName(readUser)}@${hostname()}`
 }
 
-/** In a container the user often is a number that no list of users knows, and then Node throws. */
-function userName(): string {
+function userName(readUser: () => { readonly username: string }): string {
   try {
-    return userInfo().username
+    return readUser().username
   } catch {
     return process.env.USER || `uid ${process.getuid?.()}`
   }

@@ -399,7 +399,8 @@ export class FlowControl {
     const signal = this.#stopping.signal
     while (!signal.aborted) {
       await pause(REQUESTS_INTERVAL_MS, signal)
-      if (!this.#isJoined || signal.aborted) continue
+      if (signal.aborted) return
+      // Also outside the group: orders stand at the destination, and who has lost the source is to know of them.
       try {
         await this.#events.refresh()
       } catch (error) {

@@ -113,6 +113,12 @@ export const METRICS = {
     help: 'Partitions that wait for a person, by reason.',
     labels: [...FLOW, 'reason']
   },
+  flowStopped: {
+    name: 'farlog_flow_stopped',
+    type: 'gauge',
+    help: '1 where the flow stands still because somebody ordered it, 0 otherwise, and where no order has been read yet.',
+    labels: FLOW
+  },
   heartbeatAge: {
     name: 'farlog_heartbeat_age_seconds',
     type: 'gauge',
@@ -122,7 +128,7 @@ export const METRICS = {
   checkpointAge: {
     name: 'farlog_checkpoint_age_seconds',
     type: 'gauge',
-    help: 'Since the positions of the group were last translated and written; only in the worker that does it.',
+    help: 'Since all positions of the group were last translated and written, or since it was first seen where they never were; only in the worker that does it.',
     labels: [...FLOW, 'group']
   },
   groupReprocessRecords: {

@@ -26,6 +26,7 @@ export const STATUS_GAUGES = {
   lossExposureSeconds: flows => ofFlows(flows, ({ exposure }) => exposure.seconds),
   backlogEta: flows => ofFlows(flows, ({ etaSeconds }) => etaSeconds),
   haltedPartitions,
+  flowStopped: flows => ofFlows(flows, flow => (standsStill(flow) ? 1 : 0)),
   heartbeatAge: flows => ofFlows(flows, ({ heartbeatAgeSeconds }) => heartbeatAgeSeconds),
   checkpointAge: flows => ofGroups(flows, ({ checkpointAgeSeconds }) => checkpointAgeSeconds),
   groupReprocessRecords: flows => ofGroups(flows, ({ reprocessRecords }) => reprocessRecords)
@@ -77,6 +78,12 @@ function* partitionStates(flows: readonly LabelledFlow[]): Iterable<Sample> {
       }
     }
   }
+}
+
+/** At once, whatever its partitions do, or from a time on that its first partition has come to. */
+function standsStill({ stopped, partitions }: FlowStatus): boolean {
+  if (stopped === null) return false
+  return stopped.stopAt === null || partitions.some(({ state, reason }) => state === 'halted' && reason === 'stopped')
 }
 
 function* haltedPartitions(flows: readonly LabelledFlow[]): Iterable<Sample> {

@@ -20,7 +20,7 @@ import type { OffsetTranslator } from './offset-translator.ts'
 /** How a group is looked after, for the metrics. */
 export interface GroupCheckpoint {
   readonly group: string
-  /** When its positions were last translated and written, by `performance.now()`. */
+  /** When all its positions were last translated and written, by `performance.now()`; when it was first seen where they never were. */
   readonly checkpointedAtMs: number
   /** How many source records the group had gone past since the checkpoint before: read again after a failover just before this one. */
   readonly reprocessRecords: number
@@ -70,15 +70,17 @@ export class Checkpointer {
   #written = new Map<string, Checkpoint>()
   /** The downstream offset that was written last of each partition. */
   readonly #synced = new Map<string, number>()
-  #groups: readonly GroupCheckpoint[] = []
+  readonly #groups = new Map<string, GroupCheckpoint>()
+  /** Groups that this pass has left out, if only in one partition. */
+  readonly #leftOut = new Set<string>()
 
   constructor(options: CheckpointerOptions) {
     this.#options = options
   }
 
-  /** The groups of the last pass that came to its end. */
+  /** All groups that there is something to be looked after of, also those that nothing has come of yet. */
   get groups(): readonly GroupCheckpoint[] {
-    return this.#groups
+    return [...this.#groups.values()]
   }
 
   /**
@@ -93,6 +95,7 @@ export class Checkpointer {
     const states = new Map(groupsThere.map(({ groupId, state }) => [groupId, state]))
     const before = this.#written
     this.#written = new Map(before)
+    this.#leftOut.clear()
     const checkpoints: Checkpoint[] = []
     for (let from = 0; from < groupIds.length; from += GROUPS_TOGETHER) {
       const together = groupIds.slice(from, from + GROUPS_TOGETHER)
@@ -107,9 +110,9 @@ export class Checkpointer {
     destinationTopicOf: (topic: string) => string | undefined,
     signal: AbortSignal
   ): Promise<Checkpoint[]> {
-    const { source, writer, leftOut } = this.#options
+    const { source, writer } = this.#options
     const deadlineMs = performance.now() + READ_TO_WRITTEN_MAX_MS
-    const offsets = await readGroupOffsets(source, groupIds, leftOut)
+    const offsets = await readGroupOffsets(source, groupIds, this.#leaveOut)
     const positions = offsets.flatMap(({ groupId, committed }) =>
       committed.flatMap(position => {
         const topic = destinationTopicOf(position.topic)
@@ -117,6 +120,7 @@ export class Checkpointer {
         return copy === undefined ? [] : [{ group: groupId, source: position, copy }]
       })
     )
+    for (const { group } of positions) this.#letAgeBegin(group)
     // After the positions: what has come from there since, they have before them.
     const home = await this.#options.readHomePositions(signal)
     const translated = await this.#translateAll(positions, home, deadlineMs, signal)
@@ -153,12 +157,12 @@ export class Checkpointer {
     home: HomePositions | undefined,
     signal: AbortSignal
   ): Promise<Translated | undefined> {
-    const { destination, leftOut } = this.#options
+    const { destination } = this.#options
     try {
       return await this.#translate(position, home, signal)
     } catch (error) {
       if (!(error instanceof ClusterError || error instanceof RecordsError)) throw error
-      leftOut(position.group, error.message)
+      this.#leaveOut(position.group, error.message)
       await destination.refreshTogether(position.copy.topic)
       return undefined
     }
@@ -171,7 +175,7 @@ export class Checkpointer {
     signal: AbortSignal
   ): Promise<Translated | undefined> {
     const { topic, partition, offset: upstreamOffset, metadata } = source
-    const { translator, firstDestinationOffset, leftOut } = this.#options
+    const { translator, firstDestinationOffset } = this.#options
     const pair = {
       ...{ topic, partition, destinationTopic: copy.topic },
       firstDestinationOffset: firstDestinationOffset({ topic, partition }, upstreamOffset)
@@ -180,10 +184,13 @@ export class Checkpointer {
       translator.translate(pair, upstreamOffset, signal),
       home === undefined ? Number.POSITIVE_INFINITY : home.lowest({ topic, partition }, upstreamOffset, signal)
     ])
-    if (homeOffset === undefined) return undefined
+    if (homeOffset === undefined) {
+      this.#leaveOut(group, `which records at home in ${copy.topic}-${partition} it has read can’t be told yet`)
+      return undefined
+    }
     // Where records are known to be at home there, the first that the reader has not read yet is known too.
     if (found.isBehindOthers && !Number.isFinite(homeOffset)) {
-      leftOut(group, `${copy.topic}-${partition} begins with records that do not say where they come from`)
+      this.#leaveOut(group, `${copy.topic}-${partition} begins with records that do not say where they come from`)
       return undefined
     }
     const downstreamOffset = Math.min(found.destinationOffset, homeOffset)
@@ -213,10 +220,10 @@ export class Checkpointer {
     deadlineMs: number,
     signal: AbortSignal
   ): Promise<void> {
-    const { destination, leftOut } = this.#options
+    const { destination } = this.#options
     const byGroup = Map.groupBy(checkpoints, ({ group }) => group)
     const idle = [...byGroup.keys()].filter(group => isIdle(states.get(group)))
-    for (const { groupId, committed } of await readGroupOffsets(destination, idle, leftOut)) {
+    for (const { groupId, committed } of await readGroupOffsets(destination, idle, this.#leaveOut)) {
       assertFresh(deadlineMs)
       const there = new Map(committed.map(commit => [partitionKey(commit), commit.offset]))
       const ahead = byGroup
@@ -230,22 +237,40 @@ export class Checkpointer {
         await commitGroupOffsets(destination, groupId, commits, signal)
       } catch (error) {
         // It may have come to life since it was looked at, or may not be written by us: the others go on.
-        leftOut(groupId, error instanceof Error ? error.message : String(error))
+        this.#leaveOut(groupId, error instanceof Error ? error.message : String(error))
       }
     }
   }
 
-  /** @param before what had been written before this pass */
+  readonly #leaveOut = (group: string, error: string): void => {
+    this.#leftOut.add(group)
+    this.#letAgeBegin(group)
+    this.#options.leftOut(group, error)
+  }
+
+  /** From when it is seen, not from when something comes of it: else one in lasting trouble would be in no metric. */
+  #letAgeBegin(group: string): void {
+    if (this.#groups.has(group)) return
+    this.#groups.set(group, { group, checkpointedAtMs: performance.now(), reprocessRecords: 0 })
+  }
+
+  /** What was left out grows older. @param before what had been written before this pass */
   #conclude(checkpoints: readonly Checkpoint[], before: ReadonlyMap<string, Checkpoint>): void {
     this.#written = new Map(checkpoints.map(checkpoint => [keyOf(checkpoint), checkpoint]))
     const checkpointedAtMs = performance.now()
-    this.#groups = [...Map.groupBy(checkpoints, ({ group }) => group)].map(([group, own]) => {
+    const byGroup = Map.groupBy(checkpoints, ({ group }) => group)
+    for (const group of this.#groups.keys()) {
+      if (!byGroup.has(group) && !this.#leftOut.has(group)) this.#groups.delete(group)
+    }
+    for (const [group, own] of byGroup) {
+      if (this.#leftOut.has(group)) continue
       const passed = own.map(checkpoint => {
         const last = before.get(keyOf(checkpoint))?.upstreamOffset ?? checkpoint.upstreamOffset
         return Math.max(0, checkpoint.upstreamOffset - last)
       })
-      return { group, checkpointedAtMs, reprocessRecords: passed.reduce((sum, records) => sum + records, 0) }
-    })
+      const reprocessRecords = passed.reduce((sum, records) => sum + records, 0)
+      this.#groups.set(group, { group, checkpointedAtMs, reprocessRecords })
+    }
   }
 }
 

@@ -4,7 +4,9 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { loadConfig } from '../../src/config/load.ts'
 import type { Config } from '../../src/config/types.ts'
-import { FIXED } from '../../src/config/variables.ts'
+import { FIXED, type Variable } from '../../src/config/variables.ts'
+import { type AlertingRule, type RecordingRule, readRules } from '../monitoring/support/rules.ts'
+import { runToEnd } from '../support/run-to-end.ts'
 import { CHART_DIR, KUBERNETES_VERSIONS, render, runHelm, situationOf, VALUES_FILES } from './helm.ts'
 import { KubernetesSchema } from './kubernetes-schema.ts'
 import { type Manifest, theOnly } from './manifest.ts'
@@ -76,12 +78,117 @@ describe('the chart', function () {
     assert.equal(theOnly('StatefulSet', await render({ values: MINIMAL })).spec.replicas, 3)
   })
 
+  describe('has as its rules', () => {
+    const rulesWith = async (prometheusRule: object) => {
+      const set = [`prometheusRule=${JSON.stringify({ enabled: true, ...prometheusRule })}`]
+      const { groups } = theOnly('PrometheusRule', await render({ values: MINIMAL, set })).spec
+      return groups.flatMap(({ rules }: { rules: object[] }) => rules) as (RecordingRule & AlertingRule)[]
+    }
+    const { records, alerts } = readRules()
+    const names = (rules: readonly { record?: string; alert?: string }[]) =>
+      rules.map(({ record, alert }) => record ?? alert)
+
+    it('those that are shipped, where nothing else is said', async () => {
+      assert.deepEqual(await rulesWith({}), [...records, ...alerts])
+    })
+
+    it('objectives as they are wanted, for all flows or for each', async () => {
+      const own =
+        '(3720 + 0 * flow:farlog_workers:count{destination="delayed"}) or (30 + 0 * flow:farlog_workers:count)'
+      const objectives = { loss_exposure_seconds: own, retention_margin_seconds: 86_400, retries: 0.5 }
+      const rules = await rulesWith({ objectives })
+      assert.deepEqual(names(rules), names([...records, ...alerts]))
+      const changed = rules.filter(({ record, expr }) =>
+        records.some(rule => rule.record === record && rule.expr !== expr)
+      )
+      assert.deepEqual(Object.fromEntries(changed.map(({ record, expr }) => [record, expr])), {
+        'flow:farlog_loss_exposure_seconds:objective': own,
+        'flow:farlog_retention_margin_seconds:objective': '86400 + 0 * flow:farlog_workers:count',
+        'flow:farlog_retries:objective': '0.5 + 0 * flow:farlog_workers:count'
+      })
+    })
+
+    it('an objective for each name that the values may have', () => {
+      const { properties } = JSON.parse(readFileSync(join(CHART_DIR, 'values.schema.json'), 'utf8'))
+      const named = (properties.prometheusRule.properties.objectives.propertyNames.enum as string[]).map(
+        name => `flow:farlog_${name}:objective`
+      )
+      assert.deepEqual(
+        named.toSorted(),
+        names(records)
+          .filter(name => name!.endsWith(':objective'))
+          .toSorted()
+      )
+    })
+
+    it('no alert that is not wanted, and links to where the pages are kept', async () => {
+      const disabled = ['FarlogHeartbeatMissing', 'FarlogWorkersFewer']
+      const rules = await rulesWith({ disabled, runbookUrlPrefix: 'https://git.example.com/farlog/' })
+      const wanted = names([...records, ...alerts]).filter(name => !disabled.includes(name!))
+      assert.deepEqual(names(rules), wanted)
+      for (const { alert, annotations } of rules.filter(rule => rule.alert !== undefined)) {
+        const url = `https://git.example.com/farlog/docs/alerts.md#${alert.toLowerCase()}`
+        assert.equal(annotations.runbook_url, url)
+      }
+    })
+  })
+
+  it('scales by lag that more workers can take on, and by no other installation’s', async () => {
+    const manifests = await render({ values: join(CHART_DIR, 'ci/large-values.yaml') })
+    const { name } = theOnly('StatefulSet', manifests).metadata
+    const { query } = theOnly('ScaledObject', manifests).spec.triggers[0].metadata
+    const series = (pod: string, topic: string, lag: number, state: string, place = 'replication') => {
+      const labels = `namespace="${place}", pod="${pod}", source="east", destination="west", topic="${topic}", partition="0"`
+      return [
+        { series: `farlog_lag_records{${labels}}`, values: `${lag}x4` },
+        ...['fencing', 'mirroring', 'halted'].map(each => ({
+          series: `farlog_partition_state{${labels}, state="${each}"}`,
+          values: `${each === state ? 1 : 0}x4`
+        }))
+      ]
+    }
+    const folder = mkdtempSync(join(tmpdir(), 'farlog-query-'))
+    try {
+      const file = join(folder, 'query.yaml')
+      const input_series = [
+        ...series(`${name}-0`, 'orders', 1_000, 'mirroring'),
+        ...series(`${name}-12`, 'payments', 200, 'mirroring'),
+        ...series(`${name}-0`, 'halted', 10_000, 'halted'),
+        ...series(`${name}-back-0`, 'orders', 20_000, 'mirroring'),
+        ...series(`${name}-0`, 'elsewhere', 40_000, 'mirroring', 'staging')
+      ]
+      const expected = { expr: query, eval_time: '1m', exp_samples: [{ labels: '{}', value: 1_200 }] }
+      writeFileSync(file, JSON.stringify({ tests: [{ interval: '15s', input_series, promql_expr_test: [expected] }] }))
+      await runToEnd(['promtool', 'test', 'rules', file])
+    } finally {
+      rmSync(folder, { recursive: true })
+    }
+    const external = theOnly(
+      'HorizontalPodAutoscaler',
+      await render({ values: join(CHART_DIR, 'ci/two-flows-values.yaml') })
+    )
+    assert.deepEqual(external.spec.metrics[0].external.metric.selector, {
+      matchLabels: { source: 'east' },
+      matchExpressions: [{ key: 'destination', operator: 'In', values: ['west', 'south'] }]
+    })
+  })
+
   it('lets workers out to the ports of their brokers and token endpoints, and to name servers', async () => {
     const policy = theOnly('NetworkPolicy', await render({ values: join(CHART_DIR, 'ci/sasl-values.yaml') }))
     const ports = policy.spec.egress.flatMap((rule: { ports: { port: number }[] }) =>
       rule.ports.map(({ port }) => port)
     )
     assert.deepEqual(ports, [53, 53, 8443, 9096, 9097])
+  })
+
+  it('gives what a command is told to write a place of limited size, and nothing else', async () => {
+    for (const values of VALUES_FILES) {
+      const pod = podOf(await render({ values, set: ['temporaryFiles.sizeLimit="64Mi"'] }))
+      const writable = pod.containers[0].volumeMounts.filter(({ readOnly }: { readOnly?: boolean }) => !readOnly)
+      assert.deepEqual(writable, [{ name: 'tmp', mountPath: '/tmp' }], values)
+      const tmp = pod.volumes.filter(({ emptyDir }: { emptyDir?: object }) => emptyDir !== undefined)
+      assert.deepEqual(tmp, [{ name: 'tmp', emptyDir: { sizeLimit: '64Mi' } }], values)
+    }
   })
 
   it('selects by the same labels everywhere', async () => {
@@ -138,7 +245,30 @@ describe('the chart', function () {
       'a variable that the chart sets itself': ['settings={"FARLOG_SOURCE":"a"}', /FARLOG_SOURCE/],
       'an alias without a cluster': ['destinations=["nowhere"]', /clusters\.nowhere is missing/],
       'brokers without a port': ['clusters.east.bootstrapServers=["east"]', /bootstrapServers/],
-      'SASL without credentials': ['clusters.east.securityProtocol="SASL_SSL"', /sasl/]
+      'SASL without credentials': ['clusters.east.securityProtocol="SASL_SSL"', /sasl/],
+      'a password’s mechanism without a password': [
+        'clusters.east={"bootstrapServers":["a:1"],"securityProtocol":"SASL_SSL","sasl":{"mechanism":"SCRAM-SHA-512"}}',
+        /credentialsSecret/
+      ],
+      'OAUTHBEARER without who issues tokens': [
+        'clusters.east={"bootstrapServers":["a:1"],"securityProtocol":"SASL_SSL","sasl":{"mechanism":"OAUTHBEARER","credentialsSecret":{"name":"a"}}}',
+        /oauth/
+      ],
+      'a token that everybody could read': ['settings={"FARLOG_HTTP_TOKEN":"a"}', /FARLOG_HTTP_TOKEN/],
+      'a certificate as a plain variable': ['settings={"FARLOG_HTTP_TLS_CERT":"a"}', /FARLOG_HTTP_TLS_CERT/],
+      'a certificate without its key': [
+        'secretSettings={"FARLOG_HTTP_TLS_CERT":{"name":"a","key":"b"}}',
+        /FARLOG_HTTP_TLS_KEY/
+      ],
+      'an alert that there is not': [
+        'prometheusRule={"enabled":true,"disabled":["FarlogHartbeatMissing"]}',
+        /prometheusRule\.disabled: there is no alert FarlogHartbeatMissing/
+      ],
+      'an objective that there is not': ['prometheusRule.objectives={"loss_exposure":60}', /loss_exposure/],
+      'fewer workers at the most than at the least': [
+        'autoscaling={"kind":"keda","minReplicas":8,"maxReplicas":2}',
+        /autoscaling\.minReplicas is 8, and maxReplicas only 2/
+      ]
     }
     for (const [title, [setting, message]] of Object.entries(cases)) {
       it(title, async () => {
@@ -151,17 +281,18 @@ describe('the chart', function () {
 
   it('allows exactly the variables that farlog has and the chart does not set itself', () => {
     const schema = JSON.parse(readFileSync(join(CHART_DIR, 'values.schema.json'), 'utf8')) as {
-      definitions: { setting: { enum: string[] } }
+      definitions: { setting: { enum: string[] }; secretSetting: { enum: string[] } }
     }
-    const ofTheChart = ['SOURCE', 'DESTINATIONS', 'HTTP_HOST', 'HTTP_PORT', 'GROUP_INSTANCE_ID'].map(
-      name => `FARLOG_${name}`
-    )
-    const expected = Object.values(FIXED)
-      // From a Secret a file's variable is named without its end, as any other.
-      .map(({ name }) => name.replace(/_FILE$/, ''))
-      .filter(name => !ofTheChart.includes(name))
+    const ofTheChart = ['SOURCE', 'DESTINATIONS', 'HTTP_PORT', 'GROUP_INSTANCE_ID'].map(name => `FARLOG_${name}`)
+    const variables = Object.values<Variable<unknown>>(FIXED).filter(({ name }) => !ofTheChart.includes(name))
+    const isSecret = ({ name, secret }: Variable<unknown>) => secret === true || name.endsWith('_FILE')
+    const [secrets, plain] = [variables.filter(isSecret), variables.filter(variable => !isSecret(variable))]
     const hint = 'put the names of src/config/variables.ts into definitions.setting.enum of values.schema.json'
-    assert.deepEqual(schema.definitions.setting.enum.toSorted(), expected.toSorted(), hint)
+    const sorted = (names: readonly string[]) => names.toSorted()
+    assert.deepEqual(sorted(schema.definitions.setting.enum), sorted(plain.map(({ name }) => name)), hint)
+    // From a Secret a file's variable is named without its end, as any other.
+    const fromSecrets = secrets.map(({ name }) => name.replace(/_FILE$/, ''))
+    assert.deepEqual(sorted(schema.definitions.secretSetting.enum), sorted(fromSecrets), hint)
   })
 })
 
@@ -268,7 +399,8 @@ function configOf(manifests: readonly Manifest[]): Config {
   const pod = podOf(manifests)
   const root = mkdtempSync(join(tmpdir(), 'farlog-pod-'))
   try {
-    for (const source of pod.volumes?.[0].projected.sources ?? []) {
+    const secrets = pod.volumes.find(({ name }: { name: string }) => name === 'secrets')
+    for (const source of secrets?.projected.sources ?? []) {
       for (const { path } of source.secret.items) {
         const file = join(root, 'etc/farlog', path)
         mkdirSync(dirname(file), { recursive: true })

@@ -13,6 +13,7 @@ interface Service {
   readonly volumes?: readonly string[]
   readonly depends_on?: Readonly<Record<string, unknown>>
   readonly read_only?: boolean
+  readonly tmpfs?: readonly string[]
   readonly cap_drop?: readonly string[]
   readonly stop_grace_period?: string
 }
@@ -54,6 +55,13 @@ describe('compose.yaml', () => {
     }
   })
 
+  it('makes two clusters of them, each with an id of its own', () => {
+    const ids = ['east', 'west'].map(name => services[name]!.environment!.CLUSTER_ID ?? 'the id of the image')
+    // 16 bytes, as Kafka's Uuid reads them.
+    for (const id of ids) assert.match(id, /^[\w-]{21}[AQgw]$/)
+    assert.notEqual(ids[0], ids[1])
+  })
+
   it('has the Kafka that is tested', () => {
     const [, version] = /<kafka\.version>(.+)</.exec(read('test/support/kafka/pom.xml')) ?? []
     for (const name of ['east', 'west', 'orders', 'billing'])
@@ -65,6 +73,7 @@ describe('compose.yaml', () => {
     assert.equal(ports.length, 5)
     for (const port of ports) assert.match(port, /^127\.0\.0\.1:/)
     assert.equal(services.farlog!.read_only, true)
+    assert.deepEqual(services.farlog!.tmpfs, ['/tmp:size=64m'])
     assert.deepEqual(services.farlog!.cap_drop, ['ALL'])
   })
 

@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path'
 import { freePorts } from '../support/free-port.ts'
 import { PROJECT_DIR } from '../support/java.ts'
 import { ownFolder, spawnOwned } from '../support/owned-process.ts'
-import { runAndCollect } from '../support/run-to-end.ts'
+import { runAndCollect, runToEnd } from '../support/run-to-end.ts'
 import { GiveUp, until } from '../support/wait.ts'
 import { makeSbom, shippedPackages } from './sbom.ts'
 
@@ -48,6 +48,12 @@ describe('the image', function () {
       cpSync(join(PROJECT_DIR, path), join(folder, path), { recursive: true })
     }
     symlinkSync(join(PROJECT_DIR, 'node_modules'), join(folder, 'node_modules'))
+    // As the runbook has it typed into a pod, wherever one is there.
+    const [, path] = /^ENV .*\bPATH=(\S+)$/m.exec(dockerfile) ?? []
+    const inImage = path
+      ?.replaceAll('/app/', `${folder}/`)
+      .replace('$PATH', `${dirname(process.execPath)}:${process.env.PATH}`)
+    await runToEnd(['farlog', '--version'], { cwd: '/', env: { PATH: inImage } })
     const filesBefore = globSync('**', { cwd: folder, exclude: ['node_modules/**'] })
     const [port, closed] = await freePorts(2)
     const env = {

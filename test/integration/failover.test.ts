@@ -260,6 +260,13 @@ describe('farlog failover', function () {
     assert.match(stderr, /drain +3 of 3 partitions say that they stand still\n/)
     const report = JSON.parse(stdout) as FailoverReport
     const after = await copiesOf(sites)
+    // Also one that is started only now, and can't join its group: what watches it must know that nothing is late.
+    const late = await sites.startWorker()
+    await until(async () => (await late.metrics()).sum('farlog_flow_stopped') === 1, {
+      timeoutMs: 30_000,
+      describe: 'a worker without a source to hear of the order'
+    })
+    assert.deepEqual((await flowOf(late)).partitions, [])
     assert.deepEqual(
       report.groups.map(({ group }) => group),
       ['billing']

@@ -168,7 +168,7 @@ describe('a Prometheus that asks two workers', function () {
     it('sees that the flow is stopped by an order, and who is gone', async () => {
       const ordered = await runFarlog(['failover'], { ...bed.flowEnv(TOPICS), ...env })
       assert.equal(ordered.code, 0, ordered.stderr)
-      await until(() => prometheus.now('flow:farlog_stopped_partitions:sum > 0').then(notEmpty), {
+      await until(() => prometheus.now('flow:farlog_stopped:max > 0').then(notEmpty), {
         timeoutMs: TIMEOUT_MS,
         describe: 'the order'
       })

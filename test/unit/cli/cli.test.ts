@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict'
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { runCli } from '../../../src/cli/cli.ts'
 import { COMMANDS } from '../../../src/cli/commands.ts'
 import { parseOptions } from '../../../src/cli/parse-options.ts'
+import { assertWritable } from '../../../src/cli/writable-file.ts'
 import { environment } from '../config/environment.ts'
 
 const MAIN = fileURLToPath(new URL('../../../src/main.ts', import.meta.url))
@@ -227,6 +230,36 @@ describe('farlog verify', () => {
       assert.match(stderr, problem)
     })
   }
+})
+
+describe('a file that a command is to leave', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'farlog-cli-'))
+  after(() => rmSync(folder, { recursive: true }))
+
+  it('is tried before anything is asked or ordered', async () => {
+    const path = join(folder, 'nowhere', 'file')
+    const written = { failover: '--report', failback: '--export' }
+    await Promise.all(
+      Object.entries(written).map(async ([command, option]) => {
+        const { code, stdout, stderr } = await farlog([command, option, path], environment({}))
+        assert.deepEqual([code, stdout], [2, ''])
+        assert.equal(
+          stderr,
+          `farlog ${command}: ${option} ${path} can’t be written: ENOENT; in a pod, name a file below /tmp (see farlog ${command} --help)\n`
+        )
+      })
+    )
+  })
+
+  it('may be there already, and is not touched by the trial, which leaves nothing', async () => {
+    const kept = join(folder, 'kept')
+    writeFileSync(kept, 'of an earlier run')
+    await assertWritable('--report', kept)
+    await assertWritable('--report', join(folder, 'new'))
+    assert.deepEqual(readdirSync(folder), ['kept'])
+    assert.equal(readFileSync(kept, 'utf8'), 'of an earlier run')
+    await assert.rejects(assertWritable('--report', folder), /can’t be written: it is a folder/)
+  })
 })
 
 describe('farlog config', () => {

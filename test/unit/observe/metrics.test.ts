@@ -236,6 +236,25 @@ describe('metrics', () => {
       assert.deepEqual([count('gap'), count('recreated'), count('unknown')], [2, 1, 1])
     })
 
+    it('show that a flow stands still by an order, also where no partition is owned any more', async () => {
+      const stop = { id: 'a', stoppedBy: 'ops', stoppedAt: '2026-01-01T00:00:00.000Z', stopAt: null, reason: 'drill' }
+      const stopAt = { ...stop, stopAt: '2026-01-02T00:00:00.000Z' }
+      const mirroring = partitionStatus()
+      const standing = partitionStatus({ partition: 1, state: 'halted', reason: 'stopped' })
+      const cases = [
+        [flowStatus(), 0],
+        [flowStatus({ stopped: stop, partitions: [], exposure: { records: null, seconds: null } }), 1],
+        [flowStatus({ stopped: stop, partitions: [mirroring] }), 1],
+        // Up to that time it is to be mirrored as before.
+        [flowStatus({ stopped: stopAt, partitions: [mirroring] }), 0],
+        [flowStatus({ stopped: stopAt, partitions: [mirroring, standing] }), 1]
+      ] as const
+      for (const [flow, expected] of cases) {
+        harness.status = workerStatus({ flows: [flow] })
+        assert.equal(await harness.valueOf('farlog_flow_stopped', FLOW), expected, JSON.stringify(flow.stopped))
+      }
+    })
+
     it('escape what a label may not hold', async () => {
       const reason = 'a "quoted"\\ reason\nin two lines'
       harness.status = workerStatus({

@@ -165,6 +165,84 @@ describe('looking after groups', () => {
     ])
   })
 
+  it('shows no group as looked after that was left out, in whole or in part, and none that has nothing to be looked after', async () => {
+    const bed = new Bed()
+    bed.source.commit('billing', 'orders', [10])
+    bed.source.commit('elsewhere', 'else', [1])
+    await bed.pass()
+    const ages = () =>
+      Object.fromEntries(bed.checkpointer.groups.map(({ group, checkpointedAtMs }) => [group, checkpointedAtMs]))
+    const first = ages()
+    assert.deepEqual(Object.keys(first), ['billing'])
+
+    const inTrouble: Readonly<Record<string, [begin: () => void, end: () => void]>> = {
+      'not read': [
+        () => bed.source.troubled.set('billing', 'COORDINATOR_LOAD_IN_PROGRESS'),
+        () => bed.source.troubled.clear()
+      ],
+      'not translated in one partition': [
+        () => bed.failures.set(1, new ClusterError('LEADER_NOT_AVAILABLE', 'west: no leader', true)),
+        () => bed.failures.clear()
+      ],
+      'not known where it is at home': [
+        () => {
+          bed.home = new Map([[1, undefined]])
+        },
+        () => {
+          bed.home = undefined
+        }
+      ],
+      'not taken at the destination': [() => bed.destination.awake.add('billing'), () => bed.destination.awake.clear()],
+      'not written': [
+        () => {
+          bed.refusesFrom = 0
+        },
+        () => {
+          bed.refusesFrom = Number.POSITIVE_INFINITY
+        }
+      ]
+    }
+    let offset = 10
+    bed.source.commit('billing', 'orders', [offset, offset])
+    await bed.pass()
+    for (const [trouble, [begin, end]] of Object.entries(inTrouble)) {
+      const before = ages()
+      begin()
+      bed.source.commit('billing', 'orders', [++offset, offset])
+      await bed.pass().catch((error: unknown) => assert.equal(trouble, 'not written', String(error)))
+      assert.deepEqual(ages(), before, trouble)
+      end()
+      await bed.pass()
+      assert.ok(ages().billing! > before.billing!, trouble)
+    }
+
+    bed.source.groups.delete('billing')
+    await bed.pass()
+    assert.deepEqual(ages(), {}, 'it is gone')
+  })
+
+  it('lets the age begin of a group that nothing has come of yet', async () => {
+    const ways: ((bed: Bed) => void)[] = [
+      bed => bed.source.troubled.set('billing', 'GROUP_AUTHORIZATION_FAILED'),
+      bed => bed.failures.set(0, new RecordsError('CORRUPT_BATCH', 'damaged', 7)),
+      bed => {
+        bed.refusesFrom = 0
+      }
+    ]
+    for (const [way, makeTrouble] of ways.entries()) {
+      const bed = new Bed()
+      bed.source.commit('billing', 'orders', [10])
+      makeTrouble(bed)
+      const seen: number[] = []
+      for (let pass = 0; pass < 2; pass++) {
+        await bed.pass().catch((error: unknown) => assert.match(String(error), /refused/))
+        seen.push(...bed.checkpointer.groups.map(({ checkpointedAtMs }) => checkpointedAtMs))
+      }
+      assert.equal(seen.length, 2, `way ${way}`)
+      assert.equal(seen[0], seen[1], `way ${way}`)
+    }
+  })
+
   it('writes again what could not be written, and asks for a few groups at a time', async () => {
     const bed = new Bed()
     for (let group = 0; group < 45; group++) bed.source.commit(`group ${group}`, 'orders', [group])
