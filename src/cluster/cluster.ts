@@ -231,7 +231,11 @@ export class Cluster {
     const connections = [...this.#connections.values(), ...this.#batchConnections.values()]
     this.#connections.clear()
     this.#batchConnections.clear()
-    await Promise.all(connections.map(({ opening }) => opening.then(connection => connection.close()).catch(() => {})))
+    // Those that are still being opened close when they are, or give up by themselves: nobody waits for them.
+    for (const { opened, opening } of connections) {
+      if (opened === undefined) void opening.then(connection => connection.close()).catch(() => {})
+    }
+    await Promise.all(connections.map(({ opened }) => opened?.close().catch(() => {})))
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

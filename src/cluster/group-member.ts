@@ -9,7 +9,7 @@ import { type ClusterError, librdkafkaError } from './errors.ts'
 import { type KeptSecrets, readSecurity } from './kept-secrets.ts'
 import { hearTroubles } from './librdkafka-troubles.ts'
 import { partitionKey, type TopicPartition } from './offsets.ts'
-import { Backoff, pause } from './retry.ts'
+import { Backoff, patiently, pause } from './retry.ts'
 
 /** Progress of one partition as the group keeps it. */
 export interface CommittedOffset extends TopicPartition {
@@ -54,6 +54,11 @@ export const LIBRDKAFKA_VERSION: string = kafka.librdkafkaVersion
  */
 const SESSION_TIMEOUT_MS = 10_000
 const HEARTBEAT_INTERVAL_MS = 2_500
+/**
+ * How long a member waits for the answer to its joining, and the group for a member to hand over: a coordinator that
+ * vanishes without a word is given up after it. Well above the ten seconds that a hand-over takes.
+ */
+const REBALANCE_TIMEOUT_MS = 60_000
 /** Callbacks are only called while something polls. */
 const POLL_INTERVAL_MS = 100
 const REQUEST_TIMEOUT_MS = 10_000
@@ -90,6 +95,7 @@ export class GroupMember {
   #isCoordinatorSilent = false
   #owned = new Map<string, TopicPartition>()
   #whenEmpty: (() => void) | undefined
+  #isClosing = false
 
   /** @throws ClusterError where a secret's file cannot be read */
   constructor(options: GroupMemberOptions) {
@@ -113,8 +119,7 @@ export class GroupMember {
         'enable.auto.offset.store': false,
         'topic.metadata.refresh.interval.ms': options.metadataRefreshMs,
         'queued.max.messages.kbytes': 1024,
-        // A drain within a rebalance takes seconds, and the poll below never stops: this is no liveness check of ours.
-        'max.poll.interval.ms': 600_000,
+        'max.poll.interval.ms': REBALANCE_TIMEOUT_MS,
         offset_commit_cb: (error: unknown) => this.#commits.shift()?.(error),
         rebalance_cb: (event: { code: number }, partitions: TopicPartition[]) => void this.#rebalance(event, partitions)
       } as kafka.ConsumerGlobalConfig,
@@ -208,18 +213,19 @@ export class GroupMember {
    * @param isMember asks the coordinator whether it still counts us in
    */
   async close(isMember?: () => Promise<boolean>): Promise<void> {
+    this.#isClosing = true
     if (this.#owned.size > 0) {
       const empty = Promise.withResolvers<void>()
       this.#whenEmpty = empty.resolve
       this.#consumer.unsubscribe()
-      await within(empty.promise, HAND_OVER_TIMEOUT_MS)
-      if (isMember !== undefined && !this.#isCoordinatorSilent) await untilLeft(isMember)
+      await patiently(empty.promise, HAND_OVER_TIMEOUT_MS)
+      if (isMember !== undefined && !this.#isCoordinatorSilent) await patiently(untilLeft(isMember), LEAVE_TIMEOUT_MS)
     }
     clearInterval(this.#polling)
     // The farewell blocks a thread until the coordinator answers, and the process can't end before it; without one the
     // group finds out by itself when the session times out.
     if (this.#isCoordinatorSilent) return
-    await within(new Promise<void>(resolve => this.#consumer.disconnect(() => resolve())), CLOSE_TIMEOUT_MS)
+    await patiently(new Promise<void>(resolve => this.#consumer.disconnect(() => resolve())), CLOSE_TIMEOUT_MS)
   }
 
   #poll(): void {
@@ -244,7 +250,14 @@ export class GroupMember {
   }
 
   #assign(partitions: TopicPartition[]): void {
-    this.#consumer.incrementalAssign(partitions)
+    try {
+      this.#consumer.incrementalAssign(partitions)
+    } catch (error) {
+      if (!this.#isClosing) throw error
+      // Nothing is taken any more, and librdkafka ends only once it has an answer: this one it takes.
+      this.#consumer.incrementalUnassign(partitions)
+      return
+    }
     if (partitions.length > 0) this.#consumer.pause(partitions as kafka.TopicPartition[])
     for (const partition of partitions) this.#owned.set(partitionKey(partition), partition)
     this.#options.listener.assigned(partitions)
@@ -279,12 +292,4 @@ async function untilLeft(isMember: () => Promise<boolean>): Promise<void> {
     if (!(await isMember().catch(() => false))) return
     await pause(backoff.nextMs())
   }
-}
-
-/** Waits for the promise, but no longer than this. */
-async function within(promise: Promise<void>, timeoutMs: number): Promise<void> {
-  const timeUp = Promise.withResolvers<void>()
-  const timer = setTimeout(timeUp.resolve, timeoutMs)
-  await Promise.race([promise, timeUp.promise])
-  clearTimeout(timer)
 }

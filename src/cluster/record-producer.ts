@@ -14,13 +14,15 @@ const CLOSE_TIMEOUT_MS = 2_000
 export class RecordProducer {
   readonly #cluster: ClusterConfig
   readonly #clientId: string
+  readonly #connectTimeoutMs: number
   #connecting: Promise<kafka.HighLevelProducer> | undefined
   /** Why librdkafka gets nowhere, until it has delivered something. */
   #trouble: ClusterError | undefined
 
-  constructor(cluster: ClusterConfig, clientId: string) {
+  constructor(cluster: ClusterConfig, clientId: string, { connectTimeoutMs = CONNECT_TIMEOUT_MS } = {}) {
     this.#cluster = cluster
     this.#clientId = clientId
+    this.#connectTimeoutMs = connectTimeoutMs
   }
 
   /**
@@ -94,19 +96,21 @@ export class RecordProducer {
           // Certificates can't be told to a producer that there is: the next record makes another one.
           isLeft = true
           this.#connecting = undefined
-          producer.disconnect(CLOSE_TIMEOUT_MS, () => {})
+          // One that still connects would throw at a disconnect: it is left below.
+          if (producer.isConnected()) producer.disconnect(CLOSE_TIMEOUT_MS, () => {})
         }
       }
     )
     return new Promise((resolve, reject) => {
-      producer.connect({ timeout: CONNECT_TIMEOUT_MS }, error => {
-        if (error) {
-          producer.disconnect(() => {})
-          reject(this.#error('connecting', error))
+      producer.connect({ timeout: this.#connectTimeoutMs }, error => {
+        if (error === null && !isLeft) {
+          producer.setPollInterval(POLL_INTERVAL_MS)
+          resolve(producer)
           return
         }
-        producer.setPollInterval(POLL_INTERVAL_MS)
-        resolve(producer)
+        // The library has let go of one that failed, and throws, out of everybody's reach, where it is told to once more.
+        if (producer.isConnected()) producer.disconnect(CLOSE_TIMEOUT_MS, () => {})
+        reject(this.#error('connecting', error ?? new Error('the files for TLS have changed')))
       })
     })
   }

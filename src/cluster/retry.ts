@@ -34,3 +34,14 @@ export async function pause(ms: number, signal?: AbortSignal): Promise<void> {
     if (!signal?.aborted) throw error
   }
 }
+
+/** Waits for the promise, but no longer than this; what comes of it is for somebody else. */
+export async function patiently(promise: Promise<unknown>, timeoutMs: number): Promise<void> {
+  const timeUp = Promise.withResolvers<void>()
+  const timer = setTimeout(timeUp.resolve, timeoutMs)
+  try {
+    await Promise.race([promise, timeUp.promise])
+  } finally {
+    clearTimeout(timer)
+  }
+}

@@ -7,8 +7,9 @@ import {
 import type { ClusterConfig } from '../config/types.ts'
 import { type AclBinding, fromAcl, LITERAL_TOPIC_ACLS, toAcl } from './acl.ts'
 import { platformaticOptions } from './client-options.ts'
-import { adminAnswerDespiteErrors, brokerError, ClusterError } from './errors.ts'
+import { adminAnswerDespiteErrors, brokerError, ClusterError, causesOf } from './errors.ts'
 import { connectionError } from './refusal.ts'
+import { pause } from './retry.ts'
 
 /** One entry of a topic's configuration that was set on the topic itself. */
 export interface TopicConfigEntry {
@@ -57,24 +58,21 @@ const DESCRIBED_TOPICS_MAX = 500
 const ALTERED_TOPICS_MAX = 200
 const CREATED_ACLS_MAX = 500
 const REQUEST_TIMEOUT_MS = 20_000
+/** Of a whole call, which may ask several brokers, one after the other. */
+const ANSWER_TIMEOUT_MS = 120_000
 
 /** Creates and describes topics of one cluster. */
 export class TopicAdmin {
   readonly #cluster: ClusterConfig
+  readonly #clientId: string
   readonly #alias: string
-  readonly #admin: Admin
+  #admin: Admin
 
   constructor(cluster: ClusterConfig, clientId: string) {
     this.#cluster = cluster
+    this.#clientId = clientId
     this.#alias = cluster.alias
-    this.#admin = new Admin({
-      ...platformaticOptions(cluster),
-      clientId,
-      bootstrapBrokers: cluster.bootstrapServers.map(({ host, port }) => ({ host, port })),
-      retries: 0,
-      requestTimeout: REQUEST_TIMEOUT_MS,
-      connectTimeout: REQUEST_TIMEOUT_MS
-    })
+    this.#admin = this.#newAdmin()
   }
 
   /** Creates a topic; that it exists already is no error. */
@@ -198,13 +196,46 @@ export class TopicAdmin {
     await this.#admin.close()
   }
 
+  #newAdmin(): Admin {
+    return new Admin({
+      ...platformaticOptions(this.#cluster),
+      clientId: this.#clientId,
+      bootstrapBrokers: this.#cluster.bootstrapServers.map(({ host, port }) => ({ host, port })),
+      retries: 0,
+      requestTimeout: REQUEST_TIMEOUT_MS,
+      connectTimeout: REQUEST_TIMEOUT_MS
+    })
+  }
+
   async #ask<T>(doing: string, harmless: readonly string[], ask: () => Promise<T>): Promise<T | undefined> {
     try {
-      return await ask()
+      return await this.#answered(ask)
     } catch (error) {
       const failure = connectionError(error, `${this.#alias}: ${doing}`, this.#cluster)
       if (harmless.includes(failure.code)) return undefined
       throw failure
+    }
+  }
+
+  /**
+   * What is asked, or why there is no answer. The library keeps a connection that it could not even begin to open (where a
+   * file for TLS is missing for a moment), and whoever asks by it next would wait for ever: so an admin that has failed
+   * without an answer is not asked again, and one that says nothing at all is left.
+   */
+  async #answered<T>(ask: () => Promise<T>): Promise<T> {
+    const admin = this.#admin
+    const over = new AbortController()
+    try {
+      return await Promise.race([ask(), tooLate(over.signal)])
+    } catch (error) {
+      const isAnswer = causesOf(error).some(cause => (cause as { apiCode?: number }).apiCode !== undefined)
+      if (!isAnswer && this.#admin === admin) {
+        this.#admin = this.#newAdmin()
+        admin.close().catch(() => {})
+      }
+      throw error
+    } finally {
+      over.abort()
     }
   }
 
@@ -215,13 +246,19 @@ export class TopicAdmin {
     ask: () => Promise<Answer>
   ): Promise<Answer> {
     try {
-      return await ask()
+      return await this.#answered(ask)
     } catch (error) {
       const answer = adminAnswerDespiteErrors<Answer>(error, field)
       if (answer === undefined) throw connectionError(error, `${this.#alias}: ${doing}`, this.#cluster)
       return answer
     }
   }
+}
+
+/** Fails long after every connection and request of one call should have given up by itself. */
+async function tooLate(signal: AbortSignal): Promise<never> {
+  await pause(ANSWER_TIMEOUT_MS, signal)
+  throw new Error(`no answer within ${ANSWER_TIMEOUT_MS / 1000} s`)
 }
 
 function topicConfig(entries: ConfigDescription['configs']): TopicConfig {

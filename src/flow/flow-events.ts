@@ -1,6 +1,6 @@
 import type { Cluster } from '../cluster/cluster.ts'
 import { ClusterError } from '../cluster/errors.ts'
-import { Backoff, pause } from '../cluster/retry.ts'
+import { Backoff, patiently, pause } from '../cluster/retry.ts'
 import type { TopicAdmin } from '../cluster/topic-admin.ts'
 import type { FlowConfig } from '../config/types.ts'
 import { EventReader, type LoggedEvent } from '../events/event-log.ts'
@@ -19,6 +19,7 @@ import { ResumeRequests } from './resume-requests.ts'
 const WAITING_MAX = 1_000
 const RETRY_FIRST_MS = 200
 const RETRY_MAX_MS = 10_000
+const WIND_UP_MS = 5_000
 
 export interface FlowEventsOptions {
   readonly flow: FlowConfig
@@ -44,6 +45,7 @@ export class FlowEvents {
   #refreshing: Promise<void> | undefined
   #writing: Promise<void> = Promise.resolve()
   #waiting = 0
+  #isClosed = false
   #isRefused = false
 
   constructor(options: FlowEventsOptions) {
@@ -101,9 +103,11 @@ export class FlowEvents {
     this.#writing = this.#writing.then(() => this.#write(event)).finally(() => this.#waiting--)
   }
 
+  /** What waits is tried once more, for as long as a worker that ends may take. */
   async close(): Promise<void> {
     this.#closing.abort()
-    await this.#writing
+    await patiently(this.#writing, WIND_UP_MS)
+    this.#isClosed = true
     await this.#writer.close()
   }
 
@@ -129,6 +133,7 @@ export class FlowEvents {
     const backoff = new Backoff(RETRY_FIRST_MS, RETRY_MAX_MS)
     const { log } = this.#options
     do {
+      if (this.#isClosed) return
       try {
         // Another worker, or this one before it was started anew, may have said the same.
         await this.refresh()

@@ -93,10 +93,13 @@ async function makeBrokerFault({ broker }: Site, kind: string, durationMs: numbe
 }
 
 async function makeNetworkFault({ network }: Site, { kind, toxics }: NetworkFault, durationMs: number): Promise<void> {
-  if (kind === 'cut') await network.cut()
-  else await network.poison(...toxics)
-  await sleep(durationMs)
-  await network.heal()
+  try {
+    if (kind === 'cut') await network.cut()
+    else await network.poison(...toxics)
+    await sleep(durationMs)
+  } finally {
+    await network.heal()
+  }
 }
 
 async function hasPartitions(admin: KafkaAdmin, topic: string, count: number): Promise<boolean> {

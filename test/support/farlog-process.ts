@@ -26,7 +26,7 @@ export interface FarlogProcess extends AsyncDisposable {
   readonly otherOutput: readonly string[]
   /** Settles when the process has ended; never rejects. */
   readonly exit: Promise<Exit>
-  /** Resolves when `/readyz` answers 200. */
+  /** Resolves when `/readyz` answers 200; ends the process where it does not within the time. */
   waitReady(timeoutMs?: number): Promise<void>
   /** The body of `/api/status`. */
   status(): Promise<WorkerStatus>
@@ -75,6 +75,8 @@ export async function startFarlog(
         return true
       }
       await until(ready, { timeoutMs, describe: 'farlog to be ready' }).catch((error: Error) => {
+        // Whoever waits in vain often has not yet noted that there is something to end.
+        worker.signal('SIGKILL')
         throw error instanceof GiveUp ? error : new Error(`${error.message}\n${tail(logs, otherOutput)}`)
       })
     },

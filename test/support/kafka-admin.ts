@@ -49,7 +49,9 @@ export class KafkaAdmin implements AsyncDisposable {
       replicas: -1,
       configs: Object.entries(configs).map(([key, value]) => ({ name: key, value }))
     })
-    await until(() => this.offsets(name, partitions), { describe: `${name} to be usable` })
+    // A busy broker makes some hundred logs in a second.
+    const timeoutMs = 30_000 + partitions * 20
+    await until(() => this.offsets(name, partitions), { timeoutMs, describe: `${name} to be usable` })
   }
 
   /** Creates a topic whose partitions have these replicas each, the preferred leader first. */

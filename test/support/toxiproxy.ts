@@ -30,6 +30,12 @@ export interface ToxicProxy {
   heal(): Promise<void>
 }
 
+/**
+ * Toxics are put to a connection, and taken from it, when it lets its bytes go. The proxy waits for one whose other side
+ * stands still, for ever where that has died meanwhile, and lets no new connection through.
+ */
+const ANSWER_TIMEOUT_MS = 15_000
+
 const SERVER = join(PROJECT_DIR, '.tools/toxiproxy/server')
 
 /** Starts toxiproxy, which `bin/setup test` installs. */
@@ -43,6 +49,7 @@ export async function startToxiproxy(): Promise<Toxiproxy> {
   const api = async (method: string, path: string, body?: unknown) => {
     const response = await fetch(`http://127.0.0.1:${port}${path}`, {
       method,
+      signal: AbortSignal.timeout(ANSWER_TIMEOUT_MS),
       ...(body === undefined ? {} : { body: JSON.stringify(body) })
     })
     const text = await response.text()
@@ -60,30 +67,47 @@ export async function startToxiproxy(): Promise<Toxiproxy> {
   return {
     async proxy(name, listenPort, upstreamPort) {
       const listen = `127.0.0.1:${listenPort}`
-      await api('POST', '/proxies', { name, listen, upstream: `127.0.0.1:${upstreamPort}`, enabled: true })
+      const make = () => api('POST', '/proxies', { name, listen, upstream: `127.0.0.1:${upstreamPort}`, enabled: true })
+      const add = async (toxic: Toxic, named = `${toxic.type}-${toxic.stream}`) => {
+        await api('POST', `/proxies/${name}/toxics`, { ...toxic, name: named })
+      }
+      /** Begins with another proxy, and so with new connections, where this one waits for the ones that there are. */
+      const orAnew = async (doing: () => Promise<void>, onNew: () => Promise<void>) => {
+        try {
+          await doing()
+        } catch (error) {
+          if ((error as Error).name !== 'TimeoutError') throw error
+          await api('DELETE', `/proxies/${name}`)
+          await make()
+          await onNew()
+        }
+      }
+      await make()
       let isDelayed = false
       return {
         async setRoundTrip(ms) {
-          for (const stream of ['upstream', 'downstream']) {
+          for (const stream of ['upstream', 'downstream'] as const) {
             if (isDelayed) await api('DELETE', `/proxies/${name}/toxics/${stream}`)
-            if (ms === 0) continue
-            const attributes = { latency: ms / 2, jitter: 0 }
-            await api('POST', `/proxies/${name}/toxics`, { name: stream, type: 'latency', stream, attributes })
+            if (ms > 0) await add({ type: 'latency', stream, attributes: { latency: ms / 2, jitter: 0 } }, stream)
           }
           isDelayed = ms > 0
         },
         async poison(...toxics) {
-          for (const toxic of toxics) {
-            await api('POST', `/proxies/${name}/toxics`, { ...toxic, name: `${toxic.type}-${toxic.stream}` })
+          const addAll = async () => {
+            for (const toxic of toxics) await add(toxic)
           }
+          await orAnew(addAll, addAll)
         },
         async cut() {
           await api('POST', `/proxies/${name}`, { enabled: false })
         },
         async heal() {
-          const { toxics } = JSON.parse(await api('GET', `/proxies/${name}`)) as { toxics: { name: string }[] }
-          for (const toxic of toxics) await api('DELETE', `/proxies/${name}/toxics/${toxic.name}`)
-          await api('POST', `/proxies/${name}`, { enabled: true })
+          const removeAll = async () => {
+            const { toxics } = JSON.parse(await api('GET', `/proxies/${name}`)) as { toxics: { name: string }[] }
+            for (const toxic of toxics) await api('DELETE', `/proxies/${name}/toxics/${toxic.name}`)
+            await api('POST', `/proxies/${name}`, { enabled: true })
+          }
+          await orAnew(removeAll, async () => {})
           isDelayed = false
         }
       }

@@ -10,6 +10,9 @@ export interface UntilOptions {
   readonly describe: string
 }
 
+/** The last look at a condition may take so long. */
+const LAST_LOOK_MS = 10_000
+
 /** What of a type is left when it is known to be truthy. */
 type Truthy<T> = Exclude<T, false | 0 | '' | null | undefined>
 
@@ -25,7 +28,12 @@ export async function until<T>(
   for (;;) {
     let last: string
     try {
-      const value = await condition()
+      // It may wait for something itself.
+      const value = await within(
+        Promise.resolve(condition()),
+        Math.max(deadline - performance.now(), LAST_LOOK_MS),
+        'an answer'
+      )
       if (value) return value as Truthy<T>
       last = `last value: ${inspect(value, { depth: 6 })}`
     } catch (error) {
