@@ -76,7 +76,10 @@ function remedyOf({ alias, securityProtocol }: ClusterConfig, { layer, message }
         ? 'open the way to it (firewall, network policy), or have the broker advertise an address that can be reached'
         : `check that the broker runs, ${prefix}BOOTSTRAP_SERVERS, and the way to it (firewall, network policy)`
     case 'tls':
-      return `give the authority that signed its certificate by ${prefix}SSL_CA_FILE, and reach it by a name that is in the certificate`
+      return (
+        whatToCheck(message) ??
+        `give the authority that signed its certificate by ${prefix}SSL_CA_FILE, and reach it by a name that is in the certificate`
+      )
     case 'authentication':
       return whatToCheck(message) ?? `put ${prefix}SASL_MECHANISM, its user and its password (or OAuth client) right`
     case 'kafka':
