@@ -2,6 +2,7 @@
  * The values of all secrets this process has come to know, so that none of them is ever written anywhere: a last line, behind
  * the rule that nothing which may hold one is logged. A library's error, or a broker's, could have one in it.
  */
+import { inspect } from 'node:util'
 
 /** Anything shorter would take words out of sentences. */
 const LENGTH_MIN = 6
@@ -28,4 +29,12 @@ export function redactSecrets(text: string): string {
     if (escaped !== value) redacted = redacted.replaceAll(escaped, '******')
   }
   return redacted
+}
+
+/** What was thrown, as it may leave the thread or the process. */
+export function withoutSecrets(thrown: unknown): Error {
+  const error = thrown instanceof Error ? thrown : new Error(inspect(thrown))
+  error.message = redactSecrets(error.message)
+  if (error.stack !== undefined) error.stack = redactSecrets(error.stack)
+  return error
 }
