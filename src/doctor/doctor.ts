@@ -1,8 +1,8 @@
 /**
  * `farlog doctor`: everything that a worker will need, tried with the given configuration before it is needed.
  *
- *     this machine ─▶ each cluster: reached? clock, settings, quotas ─▶ each flow: two clusters? plan, topics, lag, buffers
- *                                                                       ─▶ the links, with real data
+ *     the HTTP port ─▶ each cluster: reached? clock, settings, quotas, buffers ─▶ this machine
+ *                   ─▶ each flow: two clusters? plan, topics, lag ─▶ its links, with real data
  *
  * What can't be reached is told once; what needs it is left out. Nothing is changed, but for --write-test.
  */
@@ -26,6 +26,7 @@ import {
   readBrokerSettings
 } from './cluster-checks.ts'
 import { type Examination, examination, type Finding, Notes, type Tell } from './finding.ts'
+import { checkHttpPort } from './http-port.ts'
 import { checkLag, longestRetentionSeconds } from './lag-check.ts'
 import { checkDestinationLink, checkSourceLink } from './link.ts'
 import { checkMachine, kernelBufferBytes, machineFacts } from './machine.ts'
@@ -60,6 +61,7 @@ export async function examine(config: Config, options: DoctorOptions, onFinding:
   new Notes('configuration', null, tell).ok(
     `valid: ${config.flows.length === 1 ? '1 flow' : `${config.flows.length} flows`}`
   )
+  checkHttpPort(config.http, tell)
   await using open = new AsyncDisposableStack()
   const patients = new Map<string, Patient | undefined>()
   for (const [cluster, role] of clustersOf(config)) {

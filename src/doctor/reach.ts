@@ -8,8 +8,11 @@ import { whatToCheck } from '../cluster/refusal.ts'
 import type { BootstrapServer, ClusterConfig } from '../config/types.ts'
 import { clusterPrefix } from '../config/variables.ts'
 import { concurrently } from '../status/concurrently.ts'
+import { checkCertificateEnd } from './certificate-end.ts'
+import { checkClearText } from './clear-text.ts'
 import { Notes, type Tell } from './finding.ts'
 import { releaseOf } from './kafka-release.ts'
+import { LOOPBACK } from './loopback.ts'
 
 /** What was learned of a cluster on the way. */
 export interface Reached {
@@ -18,8 +21,6 @@ export interface Reached {
 }
 
 const BROKERS_AT_A_TIME = 16
-const CERTIFICATE_WARNING_DAYS = 21
-const DAY_MS = 86_400_000
 
 /** Tries the bootstrap servers, and then every broker where it says it is. Each broker is told of once. */
 export async function checkReach(cluster: Cluster, clientId: string, tell: Tell): Promise<Reached> {
@@ -27,6 +28,7 @@ export async function checkReach(cluster: Cluster, clientId: string, tell: Tell)
   const notes = new Notes('connection', cluster.alias, tell)
   checkClientCertificate(config, notes)
   const bootstraps = await probeAll(config, config.bootstrapServers, clientId, 'bootstrap server', notes)
+  checkClearText(config, tell)
   if (bootstraps.every(probe => probe === undefined)) return { roundTripMs: undefined }
   await cluster.refresh([])
   const listeners = cluster.listeners.filter(({ host, port }) => !isAmong(config.bootstrapServers, host, port))
@@ -91,8 +93,6 @@ function isAmong(servers: readonly BootstrapServer[], host: string, port: number
   return servers.some(server => server.host === host && server.port === port)
 }
 
-const LOOPBACK = /^(localhost|127\.\d+\.\d+\.\d+|::1)$/
-
 /** The classic: a broker that was set up on one machine sends everybody back to themselves. */
 function checkAdvertised({ bootstrapServers }: ClusterConfig, listeners: Cluster['listeners'], notes: Notes): void {
   if (bootstrapServers.some(({ host }) => LOOPBACK.test(host))) return
@@ -132,23 +132,15 @@ function checkVersions(alias: string, probes: readonly Probe[], tell: Tell): voi
 function checkCertificates({ tls }: ClusterConfig, probes: readonly Probe[], notes: Notes): void {
   if (tls === undefined) return
   const ends = probes.flatMap(({ certificateEndsAtMs }) => certificateEndsAtMs ?? [])
-  if (ends.length > 0) checkEnd('the broker certificate that ends first', Math.min(...ends), notes)
+  if (ends.length > 0) checkCertificateEnd('the broker certificate that ends first', Math.min(...ends), notes)
 }
 
 function checkClientCertificate({ tls }: ClusterConfig, notes: Notes): void {
   const pem = tls?.cert?.()
   if (pem === undefined) return
   try {
-    checkEnd('the client certificate', Date.parse(new X509Certificate(pem).validTo), notes)
+    checkCertificateEnd('the client certificate', Date.parse(new X509Certificate(pem).validTo), notes)
   } catch (error) {
     notes.problem(`the client certificate can't be read (${(error as Error).message})`, 'give a PEM certificate')
   }
-}
-
-function checkEnd(what: string, endsAtMs: number, notes: Notes): void {
-  const days = Math.floor((endsAtMs - Date.now()) / DAY_MS)
-  const at = new Date(endsAtMs).toISOString().slice(0, 10)
-  if (days < 0) notes.problem(`${what} has ended (${at})`, 'renew it')
-  else if (days < CERTIFICATE_WARNING_DAYS) notes.warning(`${what} ends in ${days} days (${at})`, 'renew it')
-  else notes.ok(`${what} is good until ${at}`)
 }
