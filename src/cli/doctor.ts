@@ -48,7 +48,7 @@ Examples:
   async run(values, env) {
     const config = loadConfig(env)
     const coloured = isColoured(process.stdout, env)
-    const options = { writeTestTopic: values['write-test'], signal: interruptible() }
+    const options = { writeTestTopic: values['write-test'], signal: interruptible('') }
     const found = await examine(config, options, finding => {
       if (!values.json) process.stdout.write(findingLine(finding, coloured))
     })

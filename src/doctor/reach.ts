@@ -136,9 +136,9 @@ function checkCertificates({ tls }: ClusterConfig, probes: readonly Probe[], not
 }
 
 function checkClientCertificate({ tls }: ClusterConfig, notes: Notes): void {
-  const pem = tls?.cert?.()
-  if (pem === undefined) return
+  if (tls?.cert === undefined) return
   try {
+    const pem = tls.cert()
     checkCertificateEnd('the client certificate', Date.parse(new X509Certificate(pem).validTo), notes)
   } catch (error) {
     notes.problem(`the client certificate can't be read (${(error as Error).message})`, 'give a PEM certificate')

@@ -20,6 +20,7 @@ import { releaseOf } from '../../../src/doctor/kafka-release.ts'
 import { checkLag, longestRetentionSeconds } from '../../../src/doctor/lag-check.ts'
 import { checkMachine, descriptorsMax } from '../../../src/doctor/machine.ts'
 import { quotasInForce } from '../../../src/doctor/quotas.ts'
+import { makeInTurn, type Step } from '../../../src/doctor/steps.ts'
 import { type CheckedPair, checkTopics } from '../../../src/doctor/topic-checks.ts'
 import { flowOverview, type PartitionRow } from '../../../src/status/overview.ts'
 import { environment } from '../config/environment.ts'
@@ -344,6 +345,40 @@ describe('checkLag of a source that does not tell its topics’ settings', () =>
         ['skipped']
       )
     }
+  })
+})
+
+describe('makeInTurn', () => {
+  const steps = (second: () => Promise<void>): Step[] => [
+    ['topics', async () => {}],
+    ['lag', second],
+    ['link', async () => assert.fail('left out')]
+  ]
+
+  it('tells of a cluster that stops answering once, and what was left out for it', async () => {
+    const findings: Finding[] = []
+    const failing = async () => {
+      throw new ClusterError('UNREACHABLE', 'east is gone', true)
+    }
+    await makeInTurn('east → west', steps(failing), finding => findings.push(finding))
+    assert.deepEqual(
+      findings.map(({ check, level, about }) => [check, level, about]),
+      [
+        ['lag', 'problem', 'east → west'],
+        ['link', 'skipped', 'east → west']
+      ]
+    )
+    assert.equal(findings[0]!.message, 'east is gone')
+  })
+
+  it('does not go on after anything else', async () => {
+    const interrupted = async () => {
+      throw new Error('interrupted')
+    }
+    await assert.rejects(
+      makeInTurn('east → west', steps(interrupted), () => assert.fail()),
+      /interrupted/
+    )
   })
 })
 
