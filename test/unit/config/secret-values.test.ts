@@ -17,6 +17,11 @@ describe('secrets that are known', () => {
     assert.equal(withoutSecrets({ secret }).message, "{ secret: '******' }")
   })
 
+  it('leave nothing of a longer one in the open, of which one is a part', () => {
+    const [part, whole] = [noteSecret('unit-part'), noteSecret('first unit-part last')]
+    assert.equal(redactSecrets(`${whole}, ${part}`), '******, ******')
+  })
+
   it('are not so short that they would take words out of sentences', () => {
     noteSecret('or')
     assert.equal(redactSecrets('one or two'), 'one or two')
