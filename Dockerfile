@@ -44,6 +44,6 @@ USER 10001:10001
 EXPOSE 9464
 # Only says that the process turns: a broker that is away is no reason to restart. Kubernetes has probes of its own instead.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 \
-  CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.FARLOG_HTTP_PORT || 9464}/livez`).then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
+  CMD ["node", "-e", "const { FARLOG_HTTP_TLS_CERT_FILE: cert, FARLOG_HTTP_HOST: host, FARLOG_HTTP_PORT: port } = process.env; require(cert ? 'https' : 'http').get({ host: host || '127.0.0.1', port: port || 9464, path: '/livez', rejectUnauthorized: false }, ({ statusCode }) => process.exit(statusCode === 200 ? 0 : 1)).on('error', () => process.exit(1))"]
 ENTRYPOINT ["/usr/bin/tini", "--", "bin/farlog"]
 CMD ["run"]

@@ -12,8 +12,10 @@ export const command = defineCommand({
   help: `Connects to both sides with the configuration as it is, and says a line for each check: ok, warning or problem, and
 what to do. It changes nothing at either side (but see --write-test). Checked are, in this order:
   configuration  it is valid (or else it exits 78, as every command)
+  http           whether certificate and key can serve https, where they are given
   connection     DNS, TCP, TLS and authentication, at each bootstrap server and at every address that the brokers
-                 advertise; certificates that end soon; whether group membership gets in too
+                 advertise; certificates that end soon; passwords that are sent without TLS; whether group
+                 membership gets in too
   versions       what Kafka it runs as, and whether it speaks what farlog needs
   clock          the controller's clock against the one here. Kafka tells its time nowhere else without being written to
   brokers        settings under which offsets or producer ids are forgotten too soon
@@ -46,7 +48,7 @@ Examples:
   async run(values, env) {
     const config = loadConfig(env)
     const coloured = isColoured(process.stdout, env)
-    const options = { writeTestTopic: values['write-test'], signal: interruptible() }
+    const options = { writeTestTopic: values['write-test'], signal: interruptible('') }
     const found = await examine(config, options, finding => {
       if (!values.json) process.stdout.write(findingLine(finding, coloured))
     })

@@ -1,14 +1,15 @@
-/** A signal that SIGINT and SIGTERM raise, for work that goes on where it was when its command is given again. */
-export function interruptible(): AbortSignal {
+/** A signal that SIGINT and SIGTERM raise. `afterwards`: what becomes of the work when its command is given again. */
+export function interruptible(afterwards = '; the same command goes on where it was'): AbortSignal {
   const stop = new AbortController()
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort(new Interrupted()))
+  for (const signal of ['SIGINT', 'SIGTERM'] as const)
+    process.once(signal, () => stop.abort(new Interrupted(afterwards)))
   return stop.signal
 }
 
 /** Somebody has ended the command. */
 class Interrupted extends Error {
-  constructor() {
-    super('interrupted; the same command goes on where it was')
+  constructor(afterwards: string) {
+    super(`interrupted${afterwards}`)
     this.name = 'Interrupted'
   }
 }

@@ -1,4 +1,5 @@
 import { protocolErrors, protocolErrorsCodesById, ResponseError } from '@platformatic/kafka'
+import { redactSecrets } from '../config/secret-values.ts'
 
 /**
  * What went wrong between farlog and a cluster. `code` is Kafka's own name of the error where a broker answered with
@@ -15,7 +16,8 @@ export class ClusterError extends Error {
   readonly retriable: boolean
 
   constructor(code: string, message: string, retriable: boolean, options?: ErrorOptions) {
-    super(message, options)
+    // It may repeat what a broker, an endpoint or a library said, and goes wherever people look.
+    super(redactSecrets(message), options)
     this.name = 'ClusterError'
     this.code = code
     this.retriable = retriable

@@ -79,8 +79,9 @@ function librdkafkaRefusal(event: string, logged: string, cluster: ClusterConfig
   if (event === 'ssl error') return sentence(UNVERIFIED, cluster)
   if (cluster.tls === undefined) return undefined
   if (logged.includes('PLAINTEXT broker listener')) return sentence(NO_TLS, cluster)
-  if (/ alert |No matching issuer/.test(logged)) return sentence(CLIENT_CERTIFICATE, cluster)
-  return undefined
+  const alert =
+    / alert ([a-z ]+)/.exec(logged)?.[1] ?? (logged.includes('No matching issuer') ? 'unknown ca' : undefined)
+  return alert === undefined ? undefined : sentence(alertRefusal(alert, cluster), cluster)
 }
 
 /** The refusal's sentence within a longer text; the rest of it is told in many ways. */
@@ -127,8 +128,23 @@ const CLIENT_CERTIFICATE: Refusal = {
   check: ['sslCertFile', 'sslKeyFile']
 }
 
-function tlsRefusal(codes: readonly string[], { tls }: ClusterConfig): Refusal | undefined {
-  if (tls === undefined) return undefined
+const HANDSHAKE_ENDED: Refusal = {
+  what: 'the broker ended the TLS handshake',
+  by: 'TLS',
+  check: 'the protocol versions and ciphers that it takes, and whether it wants a client certificate'
+}
+
+/**
+ * What a broker means by an alert (RFC 8446, 6.2), in OpenSSL's words. Those who miss a certificate, or do not like one, may call it
+ * a failed handshake and no more; without a certificate that may be about anything.
+ */
+function alertRefusal(alert: string, { tls }: ClusterConfig): Refusal {
+  if (/certificate|unknown ca|access denied/.test(alert)) return CLIENT_CERTIFICATE
+  return alert.startsWith('handshake failure') && tls?.cert !== undefined ? CLIENT_CERTIFICATE : HANDSHAKE_ENDED
+}
+
+function tlsRefusal(codes: readonly string[], cluster: ClusterConfig): Refusal | undefined {
+  if (cluster.tls === undefined) return undefined
   const some = (test: (code: string) => boolean) => codes.some(test)
   const broker = (what: string, check: Refusal['check']): Refusal => ({
     what: `the certificate of the broker ${what}, authentication failed`,
@@ -144,7 +160,8 @@ function tlsRefusal(codes: readonly string[], { tls }: ClusterConfig): Refusal |
       "the names in it, the broker's advertised.listeners and the bootstrap servers"
     )
   }
-  if (some(code => /^ERR_SSL_.*ALERT/.test(code))) return CLIENT_CERTIFICATE
+  const alert = codes.flatMap(code => /^ERR_SSL_.*_ALERT_(.+)/.exec(code)?.[1] ?? [])[0]
+  if (alert !== undefined) return alertRefusal(alert.toLowerCase().replaceAll('_', ' '), cluster)
   if (some(code => code === 'ERR_OSSL_X509_KEY_VALUES_MISMATCH')) {
     return {
       what: 'the private key is not that of the client certificate',

@@ -1,8 +1,8 @@
 /**
  * `farlog doctor`: everything that a worker will need, tried with the given configuration before it is needed.
  *
- *     this machine ─▶ each cluster: reached? clock, settings, quotas ─▶ each flow: two clusters? plan, topics, lag, buffers
- *                                                                       ─▶ the links, with real data
+ *     the HTTP port ─▶ each cluster: reached? clock, settings, quotas, buffers ─▶ this machine
+ *                   ─▶ each flow: two clusters? plan, topics, lag ─▶ its links, with real data
  *
  * What can't be reached is told once; what needs it is left out. Nothing is changed, but for --write-test.
  */
@@ -26,10 +26,12 @@ import {
   readBrokerSettings
 } from './cluster-checks.ts'
 import { type Examination, examination, type Finding, Notes, type Tell } from './finding.ts'
+import { checkHttpPort } from './http-port.ts'
 import { checkLag, longestRetentionSeconds } from './lag-check.ts'
 import { checkDestinationLink, checkSourceLink } from './link.ts'
 import { checkMachine, kernelBufferBytes, machineFacts } from './machine.ts'
 import { checkReach, type Reached } from './reach.ts'
+import { makeInTurn, type Step } from './steps.ts'
 import { checkTopics } from './topic-checks.ts'
 
 export interface DoctorOptions {
@@ -60,6 +62,7 @@ export async function examine(config: Config, options: DoctorOptions, onFinding:
   new Notes('configuration', null, tell).ok(
     `valid: ${config.flows.length === 1 ? '1 flow' : `${config.flows.length} flows`}`
   )
+  checkHttpPort(config.http, tell)
   await using open = new AsyncDisposableStack()
   const patients = new Map<string, Patient | undefined>()
   for (const [cluster, role] of clustersOf(config)) {
@@ -126,36 +129,56 @@ async function examineFlow(
   checkClusterIds(flow, ids, tell)
   if (ids[0] !== undefined && ids[0] === ids[1]) return
   const facts = await checkPlan(config, flow, name, tell)
-  if (facts !== undefined) {
-    const { pairs } = facts
-    const there = pairs.filter(({ destinationPartitions }) => destinationPartitions > 0)
-    const replicas = await replicaCounts(
-      destination.cluster,
-      there.map(({ destinationTopic }) => destinationTopic)
-    )
-    const { syncTopicConfigs, replicationFactor } = config
-    checkTopics(name, pairs, { syncTopicConfigs, replicationFactor, settings: destination.settings, replicas }, tell)
-    const configs = new Map(pairs.map(({ topic, sourceConfig }) => [topic, sourceConfig]))
-    const overview = await overviewOf(config, flow, source.cluster, signal)
-    checkLag(name, overview, configs, tell)
-    if (config.delivery === 'exactly-once') {
-      // Of farlog's own heartbeats the last is kept, and it is young.
-      const copied = [...configs].flatMap(([topic, config]) => (topic === HEARTBEATS_TOPIC ? [] : [config]))
-      const firstAgeSeconds = config.start === 'latest' ? 0 : longestRetentionSeconds(copied)
-      checkBacklogAge(name, overview?.totals.lagSeconds ?? firstAgeSeconds, destination.settings, tell)
-    }
-    await source.cluster.refresh(pairs.map(({ topic }) => topic))
-    const partitions = pairs.flatMap(({ topic, partitions: count }) =>
-      Array.from({ length: count }, (_, partition) => ({ topic, partition }))
-    )
-    await checkSourceLink(source.cluster, partitions, tell)
-  }
+  if (facts !== undefined) await checkCopies(config, flow, facts, { source, destination }, signal, tell)
   if (writeTestTopic !== undefined) await checkDestinationLink(destination.cluster, writeTestTopic, tell)
   else
     new Notes('link', flow.destination.alias, tell).skipped(
       'not measured without writing',
       'name a topic by --write-test to do that'
     )
+}
+
+/** What is to be copied: whether it will be taken, how far it is, and how fast it comes. */
+async function checkCopies(
+  config: Config,
+  flow: FlowConfig,
+  { pairs }: FlowFacts,
+  { source, destination }: { source: Patient; destination: Patient },
+  signal: AbortSignal,
+  tell: Tell
+): Promise<void> {
+  const name = `${flow.source.alias} → ${flow.destination.alias}`
+  const { settings } = destination
+  const topics = async () => {
+    const there = pairs.filter(({ destinationPartitions }) => destinationPartitions > 0)
+    const copies = there.map(({ destinationTopic }) => destinationTopic)
+    const replicas = await replicaCounts(destination.cluster, copies)
+    const { syncTopicConfigs, replicationFactor } = config
+    checkTopics(name, pairs, { syncTopicConfigs, replicationFactor, settings, replicas }, tell)
+  }
+  const lag = async () => {
+    const overview = await overviewOf(config, flow, source.cluster, signal)
+    const configs = new Map(pairs.map(({ topic, sourceConfig }) => [topic, sourceConfig]))
+    checkLag(name, overview, configs, tell)
+    if (config.delivery !== 'exactly-once') return
+    // Of farlog's own heartbeats the last is kept, and it is young.
+    const copied = [...configs].flatMap(([topic, topicConfig]) => (topic === HEARTBEATS_TOPIC ? [] : [topicConfig]))
+    const firstAgeSeconds = config.start === 'latest' ? 0 : longestRetentionSeconds(copied)
+    checkBacklogAge(name, overview?.totals.lagSeconds ?? firstAgeSeconds, settings, tell)
+  }
+  const link = async () => {
+    await source.cluster.refresh(pairs.map(({ topic }) => topic))
+    const partitions = pairs.flatMap(({ topic, partitions: count }) =>
+      Array.from({ length: count }, (_, partition) => ({ topic, partition }))
+    )
+    await checkSourceLink(source.cluster, partitions, tell)
+  }
+  const steps: Step[] = [
+    ['topics', topics],
+    ['lag', lag],
+    ['link', link]
+  ]
+  await makeInTurn(name, steps, tell)
 }
 
 /**

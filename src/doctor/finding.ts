@@ -4,21 +4,22 @@
 export const LEVELS = ['problem', 'warning', 'skipped', 'ok'] as const
 export type Level = (typeof LEVELS)[number]
 
-/** The checks, in the order they are made. */
+/** The checks, in the order they are made. Those from the connection to the buffers are made of one cluster after the other. */
 export const CHECKS = [
   'configuration',
-  'machine',
+  'http',
   'connection',
   'versions',
-  'cluster ids',
   'clock',
   'brokers',
   'quotas',
+  'buffers',
+  'machine',
+  'cluster ids',
   'plan',
   'topics',
   'lag',
-  'link',
-  'buffers'
+  'link'
 ] as const
 export type Check = (typeof CHECKS)[number]
 

@@ -8,8 +8,11 @@ import { whatToCheck } from '../cluster/refusal.ts'
 import type { BootstrapServer, ClusterConfig } from '../config/types.ts'
 import { clusterPrefix } from '../config/variables.ts'
 import { concurrently } from '../status/concurrently.ts'
+import { checkCertificateEnd } from './certificate-end.ts'
+import { checkClearText } from './clear-text.ts'
 import { Notes, type Tell } from './finding.ts'
 import { releaseOf } from './kafka-release.ts'
+import { LOOPBACK } from './loopback.ts'
 
 /** What was learned of a cluster on the way. */
 export interface Reached {
@@ -18,8 +21,6 @@ export interface Reached {
 }
 
 const BROKERS_AT_A_TIME = 16
-const CERTIFICATE_WARNING_DAYS = 21
-const DAY_MS = 86_400_000
 
 /** Tries the bootstrap servers, and then every broker where it says it is. Each broker is told of once. */
 export async function checkReach(cluster: Cluster, clientId: string, tell: Tell): Promise<Reached> {
@@ -27,6 +28,7 @@ export async function checkReach(cluster: Cluster, clientId: string, tell: Tell)
   const notes = new Notes('connection', cluster.alias, tell)
   checkClientCertificate(config, notes)
   const bootstraps = await probeAll(config, config.bootstrapServers, clientId, 'bootstrap server', notes)
+  checkClearText(config, tell)
   if (bootstraps.every(probe => probe === undefined)) return { roundTripMs: undefined }
   await cluster.refresh([])
   const listeners = cluster.listeners.filter(({ host, port }) => !isAmong(config.bootstrapServers, host, port))
@@ -76,7 +78,10 @@ function remedyOf({ alias, securityProtocol }: ClusterConfig, { layer, message }
         ? 'open the way to it (firewall, network policy), or have the broker advertise an address that can be reached'
         : `check that the broker runs, ${prefix}BOOTSTRAP_SERVERS, and the way to it (firewall, network policy)`
     case 'tls':
-      return `give the authority that signed its certificate by ${prefix}SSL_CA_FILE, and reach it by a name that is in the certificate`
+      return (
+        whatToCheck(message) ??
+        `give the authority that signed its certificate by ${prefix}SSL_CA_FILE, and reach it by a name that is in the certificate`
+      )
     case 'authentication':
       return whatToCheck(message) ?? `put ${prefix}SASL_MECHANISM, its user and its password (or OAuth client) right`
     case 'kafka':
@@ -87,8 +92,6 @@ function remedyOf({ alias, securityProtocol }: ClusterConfig, { layer, message }
 function isAmong(servers: readonly BootstrapServer[], host: string, port: number): boolean {
   return servers.some(server => server.host === host && server.port === port)
 }
-
-const LOOPBACK = /^(localhost|127\.\d+\.\d+\.\d+|::1)$/
 
 /** The classic: a broker that was set up on one machine sends everybody back to themselves. */
 function checkAdvertised({ bootstrapServers }: ClusterConfig, listeners: Cluster['listeners'], notes: Notes): void {
@@ -129,23 +132,15 @@ function checkVersions(alias: string, probes: readonly Probe[], tell: Tell): voi
 function checkCertificates({ tls }: ClusterConfig, probes: readonly Probe[], notes: Notes): void {
   if (tls === undefined) return
   const ends = probes.flatMap(({ certificateEndsAtMs }) => certificateEndsAtMs ?? [])
-  if (ends.length > 0) checkEnd('the broker certificate that ends first', Math.min(...ends), notes)
+  if (ends.length > 0) checkCertificateEnd('the broker certificate that ends first', Math.min(...ends), notes)
 }
 
 function checkClientCertificate({ tls }: ClusterConfig, notes: Notes): void {
-  const pem = tls?.cert?.()
-  if (pem === undefined) return
+  if (tls?.cert === undefined) return
   try {
-    checkEnd('the client certificate', Date.parse(new X509Certificate(pem).validTo), notes)
+    const pem = tls.cert()
+    checkCertificateEnd('the client certificate', Date.parse(new X509Certificate(pem).validTo), notes)
   } catch (error) {
     notes.problem(`the client certificate can't be read (${(error as Error).message})`, 'give a PEM certificate')
   }
-}
-
-function checkEnd(what: string, endsAtMs: number, notes: Notes): void {
-  const days = Math.floor((endsAtMs - Date.now()) / DAY_MS)
-  const at = new Date(endsAtMs).toISOString().slice(0, 10)
-  if (days < 0) notes.problem(`${what} has ended (${at})`, 'renew it')
-  else if (days < CERTIFICATE_WARNING_DAYS) notes.warning(`${what} ends in ${days} days (${at})`, 'renew it')
-  else notes.ok(`${what} is good until ${at}`)
 }

@@ -1,6 +1,7 @@
 /** The entry of a data-plane thread: every flow's partitions that were given to it, and nothing of the control plane. */
 import { parentPort, workerData } from 'node:worker_threads'
 import { loadConfig } from '../config/load.ts'
+import { redactSecrets, withoutSecrets } from '../config/secret-values.ts'
 import { FlowMirror } from './flow-mirror.ts'
 import type { DataPlaneData, FromThread, LogLevel, ToThread } from './messages.ts'
 
@@ -9,11 +10,15 @@ const REPORT_INTERVAL_MS = 250
 
 if (parentPort === null) throw new Error('this file is the entry of a worker thread')
 const port = parentPort
+// The main thread prints it, and does not know the tokens that only this one was given.
+process.on('uncaughtException', error => {
+  throw withoutSecrets(error)
+})
 const { clientId, budgets } = workerData as DataPlaneData
 // Read from the environment again, not handed over: secrets are functions, which no message can carry.
 const config = loadConfig(process.env)
 const log = (level: LogLevel, message: string, fields: Readonly<Record<string, unknown>>) =>
-  post({ kind: 'log', level, message, fields })
+  post({ kind: 'log', level, message: redactSecrets(message), fields: redactTexts(fields) })
 const flows = config.flows.map((_, index) => newFlow(index))
 const reporting = setInterval(report, REPORT_INTERVAL_MS)
 
@@ -71,6 +76,12 @@ async function stop(): Promise<void> {
 
 function report(): void {
   post({ kind: 'report', flows: flows.map(flow => flow.takeReport()) })
+}
+
+function redactTexts(fields: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(fields).map(([name, value]) => [name, typeof value === 'string' ? redactSecrets(value) : value])
+  )
 }
 
 function post(message: FromThread): void {

@@ -50,7 +50,8 @@ export async function runWorker(config: Config, stop: AbortSignal, openPage: Ope
   })
   metrics.useStatus(status)
   const page = openPage({ clientId, status })
-  const http = await startHttp({ ...config.http, status, live: () => dataPlane.live, registry, page })
+  const troubled = (message: string) => log('warn', message, {})
+  const http = await startHttp({ ...config.http, troubled, status, live: () => dataPlane.live, registry, page })
   logger.info(
     {
       version: VERSION,

@@ -17,6 +17,8 @@ export interface HttpOptions {
   /** What clients have to show to see more than whether it lives and is ready. */
   readonly token?: Config['http']['token']
   readonly tls?: Config['http']['tls']
+  /** Hears of a certificate that cannot be renewed. */
+  readonly troubled?: (message: string) => void
   status(): WorkerStatus
   /** Whether the event loop and the data plane turn; must not depend on a broker. */
   live(): { readonly ok: boolean; readonly reason: string | null }
@@ -57,7 +59,8 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
 
 function makeServer(options: HttpOptions): Server {
   try {
-    return createHttpServer(LIMITS, options.tls, (request, response) => {
+    const { tls, troubled = () => {} } = options
+    return createHttpServer(LIMITS, { tls, troubled }, (request, response) => {
       answerAsAllowed(request, options).then(reply => send(request, response, reply))
     })
   } catch (error) {

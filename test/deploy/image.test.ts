@@ -1,5 +1,9 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { cpSync, existsSync, globSync, mkdirSync, mkdtempSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { createServer, type RequestListener, type Server } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { freePorts } from '../support/free-port.ts'
@@ -67,7 +71,7 @@ describe('the image', function () {
       HOME: '/nonexistent',
       TMPDIR: '/nonexistent'
     }
-    const healthcheck = async () => (await runAndCollect(execForm('CMD', healthcheckLine()), { env })).code
+    const healthcheck = () => healthcheckCode(env)
     assert.equal(await healthcheck(), 1)
     const entrypoint = execForm('ENTRYPOINT').slice(2)
     assert.deepEqual(execForm('ENTRYPOINT').slice(0, 2), ['/usr/bin/tini', '--'])
@@ -82,6 +86,34 @@ describe('the image', function () {
     worker.signal('SIGTERM')
     assert.deepEqual(await worker.exit, { code: 0, signal: null })
     assert.deepEqual(globSync('**', { cwd: folder, exclude: ['node_modules/**'] }), filesBefore)
+  })
+
+  it('looks whether it lives where it listens: by https where there is a certificate, and at the host that is set', async () => {
+    const [cert, key] = [join(folder, 'cert.pem'), join(folder, 'key.pem')]
+    const request = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2']
+    await runToEnd(['openssl', ...request, '-subj', '/CN=farlog', '-keyout', key, '-out', cert])
+    let status = 200
+    const answer: RequestListener = ({ url }, response) =>
+      void response.writeHead(url === '/livez' ? status : 404).end()
+    const tls = { cert: readFileSync(cert), key: readFileSync(key) }
+    const servers = [createTlsServer(tls, answer), createServer(answer)]
+    try {
+      const [secured, plain] = servers.map(server => server.listen(0, '127.0.0.2'))
+      await Promise.all(servers.map(server => once(server, 'listening')))
+      const env = (server: Server | undefined, more: Record<string, string>) => ({
+        ...{ PATH: `${dirname(process.execPath)}:${process.env.PATH}`, FARLOG_HTTP_HOST: '127.0.0.2' },
+        ...{ FARLOG_HTTP_PORT: String((server!.address() as AddressInfo).port), ...more }
+      })
+      const byHttps = env(secured, { FARLOG_HTTP_TLS_CERT_FILE: cert })
+      assert.equal(await healthcheckCode(byHttps), 0)
+      assert.equal(await healthcheckCode(env(plain, {})), 0)
+      assert.equal(await healthcheckCode(env(secured, {})), 1)
+      assert.equal(await healthcheckCode(env(plain, { FARLOG_HTTP_HOST: '' })), 1)
+      status = 503
+      assert.equal(await healthcheckCode(byHttps), 1)
+    } finally {
+      for (const server of servers) server.close()
+    }
   })
 
   it('can be told in CycloneDX: each package that is installed, with its hash, and none of the developers’', async () => {
@@ -110,6 +142,10 @@ describe('the image', function () {
     return (JSON.parse(stdout) as { code: string }[]).map(({ code }) => code)
   }
 })
+
+async function healthcheckCode(env: Record<string, string>): Promise<number | null> {
+  return (await runAndCollect(execForm('CMD', healthcheckLine()), { env })).code
+}
 
 /** What the Dockerfile takes from the checkout. */
 function copied(): string[] {

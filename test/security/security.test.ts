@@ -177,9 +177,9 @@ describe('a worker whose clusters want to know who it is', function () {
     it('tells no secret, wherever it speaks', async () => {
       const [east, west] = [sasl('PLAIN', 'SASL')(bed, 'east'), sasl('PLAIN', 'SASL')(bed, 'west')]
       east.putRight()
+      const topic = { FARLOG_SOURCE: 'east', FARLOG_DESTINATIONS: 'west', FARLOG_TOPICS: 'untrusted' }
       const env = {
-        ...{ FARLOG_SOURCE: 'east', FARLOG_DESTINATIONS: 'west', FARLOG_TOPICS: 'untrusted' },
-        ...{ ...east.env, ...west.env, FARLOG_LOG_LEVEL: 'trace' },
+        ...{ ...topic, ...east.env, ...west.env, FARLOG_LOG_LEVEL: 'trace' },
         // In the environment itself as well.
         FARLOG_EAST_SASL_PASSWORD_FILE: '',
         FARLOG_EAST_SASL_PASSWORD: bed.secrets.password,
@@ -200,7 +200,11 @@ describe('a worker whose clusters want to know who it is', function () {
         assert.equal(code, 78, stdout + stderr)
         said.push(stdout, stderr, (await runFarlog(['config'], { ...env, ...wrong })).stdout)
       }
-      said.push(await crash(env))
+      // Its endpoint repeats what it was shown.
+      const refused = sasl('OAUTHBEARER', 'SASL')(bed, 'west').env
+      const { stdout, stderr } = await runFarlog(['doctor'], { ...topic, ...east.env, ...refused })
+      assert.match(stdout, /unknown secret \*{6}/)
+      said.push(stdout, stderr, ...(await Promise.all([crash(env, 'main'), crash(env, 'thread')])))
       for (const { logs, otherOutput } of bed.workers) said.push(JSON.stringify(logs), ...otherOutput)
 
       const all = said.join('\n')
@@ -221,13 +225,18 @@ describe('a worker whose clusters want to know who it is', function () {
     })
   })
 
-  /** A bug that throws what it should not, in the main thread: what is printed of it. */
-  async function crash(env: Readonly<Record<string, string>>): Promise<string> {
-    const bug = join(bed.dir, 'bug.mjs')
+  /** A bug that throws what it should not, also what only its thread has come to know: what is printed of it. */
+  async function crash(env: Readonly<Record<string, string>>, where: 'main' | 'thread'): Promise<string> {
+    const bug = join(bed.dir, `bug-${where}.mjs`)
     writeFileSync(
       bug,
       `import { isMainThread } from 'node:worker_threads'
-       if (isMainThread) setTimeout(() => { throw new Error('planted bug with ' + process.env.FARLOG_EAST_SASL_PASSWORD) }, 3000)`
+       import { noteSecret } from '${new URL('../../src/config/secret-values.ts', import.meta.url)}'
+       const token = '${bed.secrets.threadToken}'
+       if (isMainThread === ${where === 'main'}) {
+         noteSecret(token)
+         setTimeout(() => { throw new Error('planted bug with ' + process.env.FARLOG_EAST_SASL_PASSWORD + ' and ' + token) }, 3000)
+       }`
     )
     const { code, stdout, stderr } = await runFarlog(['run'], {
       ...env,
@@ -235,7 +244,7 @@ describe('a worker whose clusters want to know who it is', function () {
       NODE_OPTIONS: `--import ${bug}`
     })
     assert.equal(code, 1)
-    assert.match(stderr, /planted bug with \*\*\*\*\*\*\n/)
+    assert.match(stderr, /planted bug with \*{6} and \*{6}\n/)
     return stdout + stderr
   }
 

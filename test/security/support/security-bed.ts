@@ -18,7 +18,8 @@ const SECRETS = {
   wrong: 'planted-mistake-1Zr',
   passphrase: 'planted-passphrase-4Lk',
   clientSecret: 'planted-client-secret-9Wd',
-  httpToken: 'planted-http-token-3Vb'
+  httpToken: 'planted-http-token-3Vb',
+  threadToken: 'planted-thread-token-5Js'
 }
 
 /** Two clusters with a listener for each way of authentication, and all that is needed to get in. `await using` ends it. */

@@ -16,7 +16,10 @@ export class TokenEndpoint implements AsyncDisposable {
     const body = new URLSearchParams(await text(request))
     const given = Buffer.from((request.headers.authorization ?? '').replace(/^Basic /, ''), 'base64').toString()
     if (body.get('grant_type') !== 'client_credentials' || given !== `${this.#clientId}:${this.clientSecret}`) {
-      response.writeHead(401, { 'content-type': 'application/json' }).end('{"error":"invalid_client"}')
+      const shown = given.replace(/^[^:]*:/, '')
+      response.writeHead(401, { 'content-type': 'application/json' })
+      // As thoughtless as some are.
+      response.end(JSON.stringify({ error: 'invalid_client', error_description: `unknown secret ${shown}` }))
       return
     }
     response.writeHead(200, { 'content-type': 'application/json' })

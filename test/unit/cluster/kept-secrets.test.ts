@@ -36,7 +36,7 @@ describe('clients of librdkafka', () => {
         FARLOG_EAST_SASL_MECHANISM: 'OAUTHBEARER',
         FARLOG_EAST_OAUTH_TOKEN_ENDPOINT: 'https://id.example/token',
         FARLOG_EAST_OAUTH_CLIENT_ID: 'farlog',
-        FARLOG_EAST_OAUTH_CLIENT_SECRET: 'secret'
+        FARLOG_EAST_OAUTH_CLIENT_SECRET: 's'
       })
     )
     let issued = 0

@@ -4,6 +4,7 @@ import { createServer, type IncomingMessage, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { BearerTokenProvider, type OauthConfig } from '../../../src/cluster/oauth-token.ts'
+import { noteSecret } from '../../../src/config/secret-values.ts'
 
 describe('bearer tokens', () => {
   let server: Server
@@ -130,6 +131,16 @@ describe('bearer tokens', () => {
     })
     answer = { status: 200, body: JSON.stringify({ access_token: 'better' }) }
     assert.equal(await token(), 'better')
+  })
+
+  it('tell no secret, though the endpoint repeats what it was shown', async () => {
+    const secret = noteSecret('a secret of a unit test')
+    answer = { status: 401, body: JSON.stringify({ error: 'invalid_client', error_description: `no ${secret}` }) }
+    await assert.rejects(provider({ clientSecret: () => secret })(), (error: Error) => {
+      assert.match(error.message, /\(invalid_client: no \*{6}\)$/)
+      assert.ok(!error.stack!.includes(secret))
+      return true
+    })
   })
 
   it('are not asked for elsewhere', async () => {

@@ -1,19 +1,29 @@
 import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import type { QuotaEntry } from '../../../src/cluster/cluster-questions.ts'
 import { ClusterError } from '../../../src/cluster/errors.ts'
 import type { TopicConfig } from '../../../src/cluster/topic-admin.ts'
+import { loadConfig } from '../../../src/config/load.ts'
+import type { Config } from '../../../src/config/types.ts'
 import { checkBacklogAge } from '../../../src/doctor/backlog-age.ts'
 import { checkBuffers } from '../../../src/doctor/buffers.ts'
+import { checkClearText } from '../../../src/doctor/clear-text.ts'
 import { certainDifferenceMs, clockOffset } from '../../../src/doctor/clock.ts'
 import { type BrokerSettings, checkBrokerSettings } from '../../../src/doctor/cluster-checks.ts'
 import { examination, type Finding } from '../../../src/doctor/finding.ts'
 import { findingLine, verdictLine } from '../../../src/doctor/finding-text.ts'
+import { checkHttpPort } from '../../../src/doctor/http-port.ts'
 import { releaseOf } from '../../../src/doctor/kafka-release.ts'
 import { checkLag, longestRetentionSeconds } from '../../../src/doctor/lag-check.ts'
 import { checkMachine, descriptorsMax } from '../../../src/doctor/machine.ts'
 import { quotasInForce } from '../../../src/doctor/quotas.ts'
+import { makeInTurn, type Step } from '../../../src/doctor/steps.ts'
 import { type CheckedPair, checkTopics } from '../../../src/doctor/topic-checks.ts'
 import { flowOverview, type PartitionRow } from '../../../src/status/overview.ts'
+import { environment } from '../config/environment.ts'
 import { behind, FLOW, row } from '../status/support.ts'
 
 function collect(check: (tell: (finding: Finding) => void) => void): Finding[] {
@@ -223,6 +233,67 @@ describe('checkTopics', () => {
   })
 })
 
+describe('checkClearText', () => {
+  const warnings = (protocol: string, mechanism: string, more: Record<string, string> = {}) => {
+    const settings = { SECURITY_PROTOCOL: protocol, SASL_MECHANISM: mechanism, ...more }
+    const env = Object.fromEntries(Object.entries(settings).map(([name, value]) => [`FARLOG_EAST_${name}`, value]))
+    const { source } = loadConfig(environment(env)).flows[0]!
+    return collect(tell => checkClearText(source, tell)).map(({ level, message }) => `${level} ${message}`)
+  }
+  const user = { SASL_USERNAME: 'u', SASL_PASSWORD: 'p' }
+  const client = (endpoint: string) => ({
+    ...{ OAUTH_TOKEN_ENDPOINT: endpoint, OAUTH_CLIENT_ID: 'c', OAUTH_CLIENT_SECRET: 's' }
+  })
+
+  it('warns of what can be read on the way', () => {
+    assert.deepEqual(warnings('SASL_PLAINTEXT', 'PLAIN', user), [
+      'warning the password can be read on the way to the brokers (PLAIN without TLS)'
+    ])
+    assert.deepEqual(warnings('SASL_PLAINTEXT', 'OAUTHBEARER', client('http://id.example/token')), [
+      'warning the token can be read on the way to the brokers (OAUTHBEARER without TLS)',
+      'warning the client secret can be read on the way to the token endpoint (http)'
+    ])
+  })
+
+  it('is content with what is encrypted, proven only, or stays on this machine', () => {
+    assert.deepEqual(warnings('SASL_SSL', 'PLAIN', user), [])
+    assert.deepEqual(warnings('SASL_PLAINTEXT', 'SCRAM-SHA-512', user), [])
+    assert.deepEqual(warnings('SASL_SSL', 'OAUTHBEARER', client('https://id.example/token')), [])
+    for (const host of ['localhost', '127.0.0.1:8080', '[::1]']) {
+      assert.deepEqual(warnings('SASL_SSL', 'OAUTHBEARER', client(`http://${host}/token`)), [])
+    }
+  })
+})
+
+describe('checkHttpPort', () => {
+  let dir: string
+  const pair = (name: string, days: number, passphrase?: string) => {
+    const files = ['-keyout', join(dir, `${name}.key`), '-out', join(dir, `${name}.pem`)]
+    const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256']
+    const encrypted = passphrase === undefined ? ['-nodes'] : ['-passout', `pass:${passphrase}`]
+    const request = ['req', '-x509', ...key, ...encrypted, '-subj', `/CN=${name}`, '-days', String(days)]
+    execFileSync('openssl', [...request, ...files], { stdio: 'ignore' })
+    return { cert: read(`${name}.pem`), key: read(`${name}.key`) }
+  }
+  const read = (file: string) => () => readFileSync(join(dir, file), 'utf8')
+  const found = (tls: NonNullable<Config['http']['tls']> | undefined) =>
+    collect(tell => checkHttpPort({ tls }, tell)).map(({ level, message }) => `${level} ${message}`)
+  before(() => {
+    dir = mkdtempSync(join(tmpdir(), 'farlog-doctor-'))
+  })
+  after(() => rmSync(dir, { recursive: true, force: true }))
+
+  it('finds what would end a worker at its start, and a certificate that ends soon', () => {
+    const [good, other, brief, encrypted] = [pair('a', 90), pair('b', 90), pair('c', 5), pair('d', 90, 'passphrase')]
+    assert.match(found(good)[0]!, /^ok the certificate of the HTTP port is good until /)
+    assert.match(found(brief)[0]!, /^warning the certificate of the HTTP port ends in [45] days/)
+    assert.match(found({ ...good, key: other.key })[0]!, /^problem https cannot be served: .*key values mismatch/)
+    assert.match(found(encrypted)[0]!, /^problem https cannot be served: /)
+    assert.match(found({ ...good, cert: read('nothing') })[0]!, /^problem https cannot be served: ENOENT/)
+    assert.deepEqual(found(undefined), [])
+  })
+})
+
 describe('checkLag', () => {
   const DAY_MS = 86_400_000
   const lagOf = (rows: readonly PartitionRow[], retentionMs: number, policy = 'delete') => {
@@ -274,6 +345,40 @@ describe('checkLag of a source that does not tell its topics’ settings', () =>
         ['skipped']
       )
     }
+  })
+})
+
+describe('makeInTurn', () => {
+  const steps = (second: () => Promise<void>): Step[] => [
+    ['topics', async () => {}],
+    ['lag', second],
+    ['link', async () => assert.fail('left out')]
+  ]
+
+  it('tells of a cluster that stops answering once, and what was left out for it', async () => {
+    const findings: Finding[] = []
+    const failing = async () => {
+      throw new ClusterError('UNREACHABLE', 'east is gone', true)
+    }
+    await makeInTurn('east → west', steps(failing), finding => findings.push(finding))
+    assert.deepEqual(
+      findings.map(({ check, level, about }) => [check, level, about]),
+      [
+        ['lag', 'problem', 'east → west'],
+        ['link', 'skipped', 'east → west']
+      ]
+    )
+    assert.equal(findings[0]!.message, 'east is gone')
+  })
+
+  it('does not go on after anything else', async () => {
+    const interrupted = async () => {
+      throw new Error('interrupted')
+    }
+    await assert.rejects(
+      makeInTurn('east → west', steps(interrupted), () => assert.fail()),
+      /interrupted/
+    )
   })
 })
 

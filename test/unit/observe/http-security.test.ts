@@ -194,14 +194,24 @@ describe('the HTTP port behind a token', () => {
       const [old, fresh] = [pair('old'), pair('fresh')]
       let now = old
       const tls = { cert: () => now.cert, key: () => now.key }
-      const rotating = createHttpServer({}, tls, (_, response) => void response.end('here'), 20)
+      const told: string[] = []
+      const troubled = (message: string) => void told.push(message)
+      const rotating = createHttpServer({}, { tls, troubled, checkIntervalMs: 20 }, (_, response) => {
+        response.end('here')
+      })
       rotating.listen(0, '127.0.0.1')
       await once(rotating, 'listening')
       const { port } = rotating.address() as { port: number }
       try {
         assert.equal((await askTls(port, '/', old.cert)).name, 'old')
         now = { cert: fresh.cert, key: old.key }
+        await until(() => told.length > 0, { timeoutMs: 5_000, describe: 'the complaint' })
+        assert.match(
+          told[0]!,
+          /^certificate and key of the HTTP port cannot be renewed, the old ones are shown: .*mismatch/
+        )
         await new Promise(resolve => setTimeout(resolve, 100))
+        assert.equal(told.length, 1, 'once')
         assert.equal((await askTls(port, '/', old.cert)).name, 'old')
         now = fresh
         const isFresh = async () => (await askTls(port, '/', fresh.cert)).name === 'fresh'
