@@ -234,6 +234,31 @@ describe('the page', function () {
     assert.equal(await page.getByText('1 to 1 of 1 partition').count(), 2)
   })
 
+  it('makes anew only what has changed, and takes the focus from nobody', async () => {
+    const many = calm(40)
+    const event = { kind: 'GAP', action: 'CONTINUED', observedAt: new Date().toISOString(), topic: 'a', partition: 0 }
+    const events = [{ ...event, firstOffset: 0, nextOffset: 1, detail: 'gone' }]
+    const page = await show([{ ...many, events }])
+    const items = '.figure, .columns tbody tr, .events li, .partitions tbody tr'
+    await page.evaluate(`for (const item of document.querySelectorAll('${items}')) item.isKept = true`)
+    const [first, ...others] = many.partitions
+    const moved = { ...first!, nextSourceOffset: first!.nextSourceOffset! + 1_000_000 }
+    const flow = { ...many, events, partitions: [moved, ...others], heartbeatAgeSeconds: 3 }
+    fed!.status = { ...fed!.status, flows: [flow] }
+    await page.getByText(moved.nextSourceOffset.toLocaleString('en')).waitFor()
+    const remade = await page.evaluate(
+      `[...document.querySelectorAll('${items}')].filter(item => !item.isKept).map(item => item.querySelector('dt, th').textContent)`
+    )
+    assert.deepEqual(remade, ['Last heartbeat', 'clicks-0'])
+
+    await page.getByRole('button', { name: 'Next' }).focus()
+    // Fewer than fill a page: there is nothing to turn to any more.
+    fed!.status = { ...fed!.status, flows: [{ ...flow, partitions: others.slice(0, 20) }] }
+    await page.getByText('1 to 20 of 20 partitions').waitFor()
+    assert.equal(await page.evaluate('document.activeElement.textContent'), 'Next')
+    assert.equal(await page.locator('.pager [aria-live=polite]').count(), 1)
+  })
+
   it('draws what is known, and nothing where nothing is known or nobody has looked', async () => {
     const page = await show([calm()])
     const line = (await page.evaluate(`import('/page/charts.js').then(({ lineOf }) =>
