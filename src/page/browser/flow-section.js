@@ -1,5 +1,6 @@
-import { asCount, asRate, asSeconds, Chart } from './charts.js'
+import { asCount, asRate, Chart } from './charts.js'
 import { element, setItems, setSentences, setText } from './elements.js'
+import { inWords } from './words.js'
 
 /** @import { EventView, FlowView, GroupView, RowFilter, ShownRow, TableView, WorkerView } from '../page-view.ts' */
 
@@ -29,7 +30,9 @@ const when = new Intl.DateTimeFormat('en', {
   hour: '2-digit',
   minute: '2-digit',
   second: '2-digit',
-  hourCycle: 'h23'
+  hourCycle: 'h23',
+  // Orders are told in UTC beside it.
+  timeZoneName: 'short'
 })
 
 /** One flow, made once and then kept up to date, so that what somebody reads, types or has focused stays where it is. */
@@ -43,7 +46,7 @@ export class FlowSection {
   #backlog = element('p', { class: 'quiet' })
   #figures = element('dl', { class: 'figures' })
   #charts = {
-    lagSeconds: new Chart('Lag, time', asSeconds, 1),
+    lagSeconds: new Chart('Lag, time', inWords, 1),
     lagRecords: new Chart('Lag, records', asCount, 10),
     recordsPerSecond: new Chart('Throughput, records', asRate, 10)
   }
