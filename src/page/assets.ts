@@ -15,7 +15,8 @@ const FILES = {
   '/page/page.js': { file: 'page.js', type: 'text/javascript' },
   '/page/flow-section.js': { file: 'flow-section.js', type: 'text/javascript' },
   '/page/charts.js': { file: 'charts.js', type: 'text/javascript' },
-  '/page/elements.js': { file: 'elements.js', type: 'text/javascript' }
+  '/page/elements.js': { file: 'elements.js', type: 'text/javascript' },
+  '/page/words.js': { file: 'words.js', type: 'text/javascript' }
 } as const
 
 /** Reads them once: no path that somebody asks for ever becomes the name of a file. */

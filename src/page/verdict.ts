@@ -1,7 +1,7 @@
 /** Whether the copy can be trusted, from what is known of a flow. Pure; the order of the rules is the order of what matters. */
 import type { StopStatus } from '../observe/status.ts'
 import { counted } from '../terminal/amounts.ts'
-import { VERDICT_LEVELS, type Verdict } from './page-view.ts'
+import { type FlowView, VERDICT_LEVELS, type Verdict } from './page-view.ts'
 import { type Exposure, inWords } from './words.ts'
 
 export interface FlowFacts {
@@ -79,10 +79,21 @@ export function verdictOf(flow: FlowFacts): Verdict {
   return { level: 'trusted', title: 'Trusted', sentences: [currentInWords(flow), ...notes(flow)] }
 }
 
-/** The worst one says what the page as a whole says. */
-export function worstOf(verdicts: readonly Verdict[]): Verdict {
-  const sorted = verdicts.toSorted((a, b) => VERDICT_LEVELS.indexOf(a.level) - VERDICT_LEVELS.indexOf(b.level))
-  return sorted[0] ?? { level: 'unknown', title: 'Not known', sentences: ['No flow is configured.'] }
+/** What the page as a whole says: the worst verdict, of each flow that it is the verdict of. */
+export function worstOf(flows: readonly Pick<FlowView, 'source' | 'destination' | 'verdict'>[]): Verdict {
+  const [first] = flows
+  if (first === undefined) return { level: 'unknown', title: 'Not known', sentences: ['No flow is configured.'] }
+  if (flows.length === 1) return first.verdict
+  const level = VERDICT_LEVELS.find(worst => flows.some(({ verdict }) => verdict.level === worst))!
+  const worst = flows.filter(({ verdict }) => verdict.level === level)
+  const titles = new Set(worst.map(({ verdict }) => verdict.title))
+  return {
+    level,
+    title: titles.size === 1 ? [...titles][0]! : 'Not known',
+    sentences: worst.flatMap(({ source, destination, verdict }) =>
+      verdict.sentences.map(sentence => `${source} → ${destination}: ${sentence}`)
+    )
+  }
 }
 
 function troublesOf(flow: FlowFacts): string[] {
@@ -92,7 +103,7 @@ function troublesOf(flow: FlowFacts): string[] {
   if (haltedCount > 0) {
     const reasons = [...halted].map(([reason, count]) => (halted.size === 1 ? reason : `${reason} ${count}`))
     const verb = haltedCount === 1 ? 'stands' : 'stand'
-    sentences.push(`${counted(haltedCount, 'partition')} ${verb} still (${reasons.join(', ')}); the others go on.`)
+    sentences.push(`${counted(haltedCount, 'partition')} ${verb} still (${reasons.join(', ')}).`)
   }
   if (stalled > 0) {
     const verb = stalled === 1 ? 'does' : 'do'

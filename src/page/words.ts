@@ -5,8 +5,7 @@ import { counted } from '../terminal/amounts.ts'
 export function inWords(seconds: number): string {
   if (seconds <= 0) return '0 s'
   if (seconds < 0.1) return `${Math.max(1, Math.round(seconds * 1_000))} ms`
-  if (seconds < 9.95) return `${seconds.toFixed(1)} s`
-  if (seconds < 119.5) return `${Math.round(seconds)} s`
+  if (seconds < 119.5) return `${trimmed(seconds)} s`
   if (seconds < 119.5 * 60) return `${Math.round(seconds / 60)} min`
   if (seconds < 47.5 * 3_600) return `${trimmed(seconds / 3_600)} h`
   return `${Math.round(seconds / 86_400)} days`

@@ -81,7 +81,7 @@ export class WorkerPage implements Page {
       worker: this.#options.clientId,
       startedAt: status.startedAt,
       nowMs: moment.wallNowMs,
-      verdict: worstOf(views.map(({ verdict }) => verdict)),
+      verdict: worstOf(views),
       flows: views
     }
   }

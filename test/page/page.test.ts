@@ -3,6 +3,7 @@ import axe from 'axe-core'
 import type { Page } from 'playwright-core'
 import type { FlowStatus } from '../../src/observe/status.ts'
 import type { PageView } from '../../src/page/page-view.ts'
+import { inWords } from '../../src/page/words.ts'
 import { until } from '../support/wait.ts'
 import { flowStatus, partitionStatus } from '../unit/observe/worker-status.ts'
 import { Chromium, type Viewing } from './support/chromium.ts'
@@ -87,10 +88,7 @@ describe('the page', function () {
   it('shows what is wrong first, with what to do, and when the backlog will be copied', async () => {
     const page = await show([troubled()])
     assert.equal(await text(page, '#verdict-title'), 'Needs attention')
-    assert.equal(
-      await text(page, '#verdict-sentences'),
-      '2 partitions stand still (gap 1, not-authorized 1); the others go on.'
-    )
+    assert.equal(await text(page, '#verdict-sentences'), '2 partitions stand still (gap 1, not-authorized 1).')
     assert.equal(
       await text(page, '.exposure'),
       'If east were lost now: at least 9,460,775 records, 90 min; not known of 2 partitions.'
@@ -108,7 +106,7 @@ describe('the page', function () {
     await page.getByLabel('Show').selectOption('behind')
     await until(async () => (await names(page)).join() === 'clicks-9', { describe: 'the one that is behind' })
     const [eventTime, ...events] = await page.locator('.events li').allTextContents()
-    assert.match(eventTime!, /^[A-Z][a-z]{2} \d+, \d\d:\d\d:\d\d gap, halted orders-7: source offsets 1200345/)
+    assert.match(eventTime!, /^[A-Z][a-z]{2} \d+, \d\d:\d\d:\d\d UTC gap, halted orders-7: source offsets 1200345/)
     assert.match(events.at(-1)!, /flow started by ops@bastion: back from the drill$/)
   })
 
@@ -138,7 +136,7 @@ describe('the page', function () {
     fed.looking = [look]
     const page = await open()
     await page.getByText('1 to 25 of 10,000 partitions').waitFor()
-    assert.equal(await text(page, '#verdict-sentences'), '1 partition stands still (recreated); the others go on.')
+    assert.equal(await text(page, '#verdict-sentences'), '1 partition stands still (recreated).')
     const [first] = await page.locator('.partitions tbody tr').allTextContents()
     assert.match(first!, /^invoices-785halted.*farlog-delta-7$/)
     assert.equal((await names(page)).length, 25)
@@ -222,6 +220,7 @@ describe('the page', function () {
     const page = await show([calm(), flowStatus(late), flowStatus({ destination: 'north', groupId: 'c', stopped })])
     assert.deepEqual(await page.locator('.badge').allTextContents(), ['Trusted', 'Behind', 'Stopped'])
     assert.equal(await text(page, '#verdict-title'), 'Stopped')
+    assert.match(await text(page, '#verdict-sentences'), /^east → north: Nobody mirrors east to north since ops@laptop/)
     const sentences = await page.locator('.flow .sentences').allTextContents()
     assert.equal(sentences[1], 'south is 5 min and 90,000 records behind east; caught up in about 75 s.')
     assert.equal(
@@ -232,6 +231,50 @@ describe('the page', function () {
     await page.getByLabel('Find').first().fill('users')
     await page.getByText('1 to 4 of 4 partitions').waitFor()
     assert.equal(await page.getByText('1 to 1 of 1 partition').count(), 2)
+
+    // After a restart with fewer destinations the others are not known of any more.
+    fed!.status = { ...fed!.status, flows: fed!.status.flows.slice(0, 1) }
+    await page.getByRole('heading', { name: 'Trusted' }).waitFor()
+    assert.equal(await page.locator('.flow').count(), 1)
+  })
+
+  it('makes anew only what has changed, and takes the focus from nobody', async () => {
+    const many = calm(40)
+    const event = { kind: 'GAP', action: 'CONTINUED', observedAt: new Date().toISOString(), topic: 'a', partition: 0 }
+    const events = [{ ...event, firstOffset: 0, nextOffset: 1, detail: 'gone' }]
+    const page = await show([{ ...many, events }])
+    const items = '.figure, .columns tbody tr, .events li, .partitions tbody tr'
+    await page.evaluate(`for (const item of document.querySelectorAll('${items}')) item.isKept = true`)
+    const [first, ...others] = many.partitions
+    const moved = { ...first!, nextSourceOffset: first!.nextSourceOffset! + 1_000_000 }
+    const flow = { ...many, events, partitions: [moved, ...others], heartbeatAgeSeconds: 3 }
+    fed!.status = { ...fed!.status, flows: [flow] }
+    await page.getByText(moved.nextSourceOffset.toLocaleString('en')).waitFor()
+    const remade = await page.evaluate(
+      `[...document.querySelectorAll('${items}')].filter(item => !item.isKept).map(item => item.querySelector('dt, th').textContent)`
+    )
+    assert.deepEqual(remade, ['Last heartbeat', 'clicks-0'])
+
+    await page.getByRole('button', { name: 'Next' }).focus()
+    // Fewer than fill a page: there is nothing to turn to any more.
+    fed!.status = { ...fed!.status, flows: [{ ...flow, partitions: others.slice(0, 20) }] }
+    await page.getByText('1 to 20 of 20 partitions').waitFor()
+    assert.equal(await page.evaluate('document.activeElement.textContent'), 'Next')
+    assert.equal(await page.locator('.pager [aria-live=polite]').count(), 1)
+  })
+
+  it('says times as the worker does, and is loaded anew with another version of it', async () => {
+    const page = await show([calm()])
+    const seconds = [0, 0.004, 0.4, 2, 9.94, 9.96, 90, 119.6, 3_600, 7_190, 7_200, 36_000, 172_000, 200_000]
+    const said = await page.evaluate(
+      `import('/page/words.js').then(words => ${JSON.stringify(seconds)}.map(words.inWords))`
+    )
+    assert.deepEqual(said, seconds.map(inWords))
+
+    await page.evaluate('window.isOld = true')
+    fed!.status = { ...fed!.status, version: '9.9.9' }
+    await until(async () => (await page.evaluate('window.isOld')) === undefined, { describe: 'the new page' })
+    await page.getByText('version 9.9.9').waitFor()
   })
 
   it('draws what is known, and nothing where nothing is known or nobody has looked', async () => {

@@ -16,15 +16,6 @@ export const asCount = value => count.format(value)
 /** @type {Format} */
 export const asRate = value => `${count.format(value)}/s`
 
-/** @type {Format} */
-export function asSeconds(value) {
-  if (value === 0) return '0 s'
-  if (value < 0.1) return `${Math.max(1, Math.round(value * 1000))} ms`
-  if (value < 10) return `${value.toFixed(1).replace('.0', '')} s`
-  if (value < 120) return `${Math.round(value)} s`
-  return value < 7_200 ? `${Math.round(value / 60)} min` : `${Math.round(value / 3_600)} h`
-}
-
 /**
  * The line's pieces and the largest value, in the drawing's units. Pure.
  *

@@ -45,12 +45,46 @@ export function setText(target, text) {
   if (target.textContent !== text) target.textContent = text
 }
 
+/** @type {WeakMap<Element, readonly { told: string, made: readonly Element[] }[]>} */
+const laidOut = new WeakMap()
+
+/**
+ * Lays items out one after the other. Only those that have changed are made again, so that whatever somebody reads or has selected in the
+ * others stays as it is.
+ *
+ * @template Item
+ * @param {Element} target what else it holds goes
+ * @param {readonly Item[]} items
+ * @param {(item: Item) => readonly Element[]} make one element or more
+ */
+export function setItems(target, items, make) {
+  const before = laidOut.get(target) ?? []
+  if (before.length === 0) target.replaceChildren()
+  const now = items.map((item, index) => {
+    const told = JSON.stringify(item)
+    const old = before[index]
+    if (old?.told === told) return old
+    const made = make(item)
+    if (old === undefined) target.append(...made)
+    else {
+      old.made[0]?.before(...made)
+      remove(old.made)
+    }
+    return { told, made }
+  })
+  for (const { made } of before.slice(items.length)) remove(made)
+  laidOut.set(target, now)
+}
+
+/** @param {readonly Element[]} elements */
+function remove(elements) {
+  for (const each of elements) each.remove()
+}
+
 /**
  * @param {Element} list
  * @param {readonly string[]} sentences
  */
 export function setSentences(list, sentences) {
-  const shown = [...list.children].map(item => item.textContent)
-  if (shown.join('\n') === sentences.join('\n')) return
-  list.replaceChildren(...sentences.map(sentence => element('li', {}, sentence)))
+  setItems(list, sentences, sentence => [element('li', {}, sentence)])
 }

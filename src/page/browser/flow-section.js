@@ -1,5 +1,6 @@
-import { asCount, asRate, asSeconds, Chart } from './charts.js'
-import { element, setSentences, setText } from './elements.js'
+import { asCount, asRate, Chart } from './charts.js'
+import { element, setItems, setSentences, setText } from './elements.js'
+import { inWords } from './words.js'
 
 /** @import { EventView, FlowView, GroupView, RowFilter, ShownRow, TableView, WorkerView } from '../page-view.ts' */
 
@@ -29,7 +30,9 @@ const when = new Intl.DateTimeFormat('en', {
   hour: '2-digit',
   minute: '2-digit',
   second: '2-digit',
-  hourCycle: 'h23'
+  hourCycle: 'h23',
+  // Orders are told in UTC beside it.
+  timeZoneName: 'short'
 })
 
 /** One flow, made once and then kept up to date, so that what somebody reads, types or has focused stays where it is. */
@@ -43,7 +46,7 @@ export class FlowSection {
   #backlog = element('p', { class: 'quiet' })
   #figures = element('dl', { class: 'figures' })
   #charts = {
-    lagSeconds: new Chart('Lag, time', asSeconds, 1),
+    lagSeconds: new Chart('Lag, time', inWords, 1),
     lagRecords: new Chart('Lag, records', asCount, 10),
     recordsPerSecond: new Chart('Throughput, records', asRate, 10)
   }
@@ -59,13 +62,14 @@ export class FlowSection {
   #rows = element('tbody')
   #previous = element('button', { type: 'button' }, 'Previous')
   #next = element('button', { type: 'button' }, 'Next')
-  #pageOf = element('span', { class: 'quiet' })
-  #groups = element('div')
-  #workers = element('div')
+  #pageOf = element('span', { class: 'quiet', 'aria-live': 'polite' })
+  #groups = new SmallTable(['Group', 'Last checkpoint', 'Would be read again'])
+  #groupsNote = element('p', { class: 'quiet' })
+  #workers = new SmallTable(['Worker', 'Host', 'Partitions'])
   #workersNote = element('p', { class: 'quiet' })
-  #events = element('div')
+  #events = element('ol', { class: 'events' })
+  #noEvents = element('p', { class: 'quiet' }, 'Nothing has happened to the source, and nobody has given an order.')
   #page = 0
-  #shownRows = ''
 
   /**
    * @param {number} index the flow's place in the configuration
@@ -89,9 +93,9 @@ export class FlowSection {
       element(
         'div',
         { class: 'columns' },
-        part('Consumer groups', this.#groups),
-        part('Workers', this.#workers, this.#workersNote),
-        part('Events', this.#events)
+        part('Consumer groups', this.#groups.element, this.#groupsNote),
+        part('Workers', this.#workers.element, this.#workersNote),
+        part('Events', this.#events, this.#noEvents)
       )
     )
   }
@@ -173,15 +177,14 @@ export class FlowSection {
 
   /** @param {FlowView['figures']} figures */
   #showFigures(figures) {
-    const shown = figures.map(({ name, value, note }) =>
+    setItems(this.#figures, figures, ({ name, value, note }) => [
       element(
         'div',
         { class: 'figure' },
         element('dt', {}, name),
         element('dd', {}, element('span', { class: 'value' }, value), element('span', { class: 'note' }, note ?? ''))
       )
-    )
-    this.#figures.replaceChildren(...shown)
+    ])
   }
 
   /** @param {TableView} table */
@@ -194,38 +197,36 @@ export class FlowSection {
       [this.#previous, page === 0],
       [this.#next, page + 1 >= pages]
     ])) {
-      button.hidden = pages === 1
-      button.disabled = isOver && button !== document.activeElement
+      const isFocused = button === document.activeElement
+      button.hidden = pages === 1 && !isFocused
+      button.disabled = isOver && !isFocused
     }
-    // What has not changed stays, with what is selected in it.
-    const told = JSON.stringify(rows)
-    if (told === this.#shownRows) return
-    this.#shownRows = told
-    this.#rows.replaceChildren(...(rows.length > 0 ? rows.flatMap(rowsOf) : [nothingFound()]))
+    /** @type {readonly (ShownRow | null)[]} */
+    const items = rows.length > 0 ? rows : [null]
+    setItems(this.#rows, items, row => (row === null ? [nothingFound()] : rowsOf(row)))
   }
 
   /** @param {readonly GroupView[]} groups @param {string} note */
   #showGroups(groups, note) {
-    const rows = groups.map(({ group, checkpoint, readAgain }) => [group, checkpoint, readAgain])
-    this.#groups.replaceChildren(
-      ...smallTable(['Group', 'Last checkpoint', 'Would be read again'], rows),
-      ...quiet(note)
-    )
+    this.#groups.show(groups.map(({ group, checkpoint, readAgain }) => [group, checkpoint, readAgain]))
+    this.#groupsNote.hidden = note === ''
+    setText(this.#groupsNote, note)
   }
 
   /** @param {readonly WorkerView[] | null} workers */
   #showWorkers(workers) {
-    const rows = (workers ?? []).map(({ name, host, partitions, isThis }) => [
-      isThis ? `${name} (this one)` : name,
-      host,
-      partitions
-    ])
-    this.#workers.replaceChildren(...smallTable(['Worker', 'Host', 'Partitions'], rows))
+    this.#workers.show(
+      (workers ?? []).map(({ name, host, partitions, isThis }) => [
+        isThis ? `${name} (this one)` : name,
+        host,
+        partitions
+      ])
+    )
   }
 
   /** @param {readonly EventView[]} events */
   #showEvents(events) {
-    const items = events.map(({ at, what, detail, isTrouble }) =>
+    setItems(this.#events, events, ({ at, what, detail, isTrouble }) => [
       element(
         'li',
         { class: isTrouble ? 'trouble' : '' },
@@ -235,12 +236,9 @@ export class FlowSection {
         ' ',
         detail
       )
-    )
-    const list =
-      items.length === 0
-        ? quiet('Nothing has happened to the source, and nobody has given an order.')
-        : [element('ol', { class: 'events' }, ...items)]
-    this.#events.replaceChildren(...list)
+    ])
+    this.#events.hidden = events.length === 0
+    this.#noEvents.hidden = events.length > 0
   }
 }
 
@@ -268,17 +266,21 @@ function nothingFound() {
   return element('tr', {}, element('td', { colspan: String(COLUMNS.length), class: 'quiet' }, 'None.'))
 }
 
-/** @param {readonly string[]} titles @param {readonly (readonly string[])[]} rows */
-function smallTable(titles, rows) {
-  if (rows.length === 0) return []
-  const head = element('tr', {}, ...titles.map(title => element('th', { scope: 'col' }, title)))
-  const body = rows.map(([name = '', ...cells]) =>
-    element('tr', {}, element('th', { scope: 'row' }, name), ...cells.map(cell => element('td', {}, cell)))
-  )
-  return [element('table', {}, element('thead', {}, head), element('tbody', {}, ...body))]
-}
+/** A table that is there while it has rows. */
+class SmallTable {
+  #body = element('tbody')
 
-/** @param {string} text */
-function quiet(text) {
-  return text === '' ? [] : [element('p', { class: 'quiet' }, text)]
+  /** @param {readonly string[]} titles */
+  constructor(titles) {
+    const head = element('tr', {}, ...titles.map(title => element('th', { scope: 'col' }, title)))
+    this.element = element('div', { hidden: '' }, element('table', {}, element('thead', {}, head), this.#body))
+  }
+
+  /** @param {readonly (readonly string[])[]} rows */
+  show(rows) {
+    this.element.hidden = rows.length === 0
+    setItems(this.#body, rows, ([name = '', ...cells]) => [
+      element('tr', {}, element('th', { scope: 'row' }, name), ...cells.map(cell => element('td', {}, cell)))
+    ])
+  }
 }

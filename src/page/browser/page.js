@@ -1,5 +1,6 @@
 import { byId, drawing, element, setSentences, setText } from './elements.js'
 import { FlowSection } from './flow-section.js'
+import { inWords } from './words.js'
 
 /** @import { PageView, Verdict, VerdictLevel } from '../page-view.ts' */
 
@@ -73,7 +74,10 @@ async function refresh() {
     const signal = AbortSignal.any([asking.signal, AbortSignal.timeout(TIMEOUT_MS)])
     const response = await fetch(`api/page?${query}`, { signal })
     if (!response.ok) throw new Error(`it answered ${response.status}`)
-    last = /** @type {PageView} */ (await response.json())
+    const view = /** @type {PageView} */ (await response.json())
+    // What is shown may have another shape now, which this page does not know.
+    if (last !== undefined && last.version !== view.version) location.reload()
+    last = view
     heardAtMs = performance.now()
     trouble = ''
     answers++
@@ -95,6 +99,7 @@ function show(view) {
     sections.push(section)
     byId('flows').append(section.element)
   }
+  for (const gone of sections.splice(view.flows.length)) gone.element.remove()
   for (const [index, flow] of view.flows.entries()) sections[index]?.update(flow, view.nowMs, view.flows.length === 1)
 }
 
@@ -151,11 +156,4 @@ function namesIn({ flows }) {
   const [first, ...others] = flows
   if (first === undefined) return ''
   return `${first.source} → ${[first, ...others].map(({ destination }) => destination).join(', ')}`
-}
-
-/** @param {number} seconds */
-function inWords(seconds) {
-  if (seconds < 120) return `${seconds} s`
-  if (seconds < 7_200) return `${Math.round(seconds / 60)} min`
-  return seconds < 172_800 ? `${Math.round(seconds / 3_600)} h` : `${Math.round(seconds / 86_400)} days`
 }

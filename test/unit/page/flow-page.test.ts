@@ -267,7 +267,7 @@ describe('a flow on the page', () => {
     assert.match(watched.view().backlog!, /^When the backlog will be copied is not known yet/)
     watched.atMs = 10_000
     watched.seen(other(900), halted)
-    assert.equal(watched.view().backlog, 'The backlog will be copied in about 4.0 s.')
+    assert.equal(watched.view().backlog, 'The backlog will be copied in about 4 s.')
   })
 
   it('adds up how fast all move, and remembers the group only for as long as somebody looked', () => {

@@ -69,14 +69,12 @@ describe('the verdict', () => {
       notReadyReason: 'progress is being loaded'
     })
     assert.deepEqual(everything.sentences, [
-      '3 partitions stand still (gap 2, fenced 1); the others go on.',
+      '3 partitions stand still (gap 2, fenced 1).',
       '3 partitions with records to copy do not move.',
       'east deletes records now that will not be copied by then.',
       'No heartbeat from east has reached west for 10 min.'
     ])
-    assert.deepEqual(verdict({ halted: new Map([['gap', 1]]) }).sentences, [
-      '1 partition stands still (gap); the others go on.'
-    ])
+    assert.deepEqual(verdict({ halted: new Map([['gap', 1]]) }).sentences, ['1 partition stands still (gap).'])
   })
 
   it('names partitions that verification has found to differ, though not all of many', () => {
@@ -143,10 +141,27 @@ describe('the verdict', () => {
     assert.equal(verdict({ heartbeatAgeSeconds: null }).level, 'trusted')
   })
 
-  it('of several is the worst', () => {
-    const verdicts = [verdict({}), verdict({ stalled: 1 }), verdict({ stopped: STOPPED })]
-    assert.equal(worstOf(verdicts).level, 'attention')
-    assert.equal(worstOf([verdicts[0]!, verdicts[2]!]).level, 'stopped')
-    assert.equal(worstOf([]).level, 'unknown')
+  it('of several is the worst, of all that it is the verdict of', () => {
+    const to = (destination: string, changes: Partial<FlowFacts>) => ({
+      source: 'east',
+      destination,
+      verdict: verdict({ destination, ...changes })
+    })
+    const of = (...flows: Parameters<typeof worstOf>[0]) => worstOf(flows)
+    const [trusted, stopped] = [to('west', {}), to('south', { stopped: STOPPED })]
+    assert.deepEqual(of(trusted, to('north', { stalled: 1 }), stopped, to('up', { halted: new Map([['gap', 1]]) })), {
+      level: 'attention',
+      title: 'Needs attention',
+      sentences: [
+        'east → north: 1 partition with records to copy does not move.',
+        'east → up: 1 partition stands still (gap).'
+      ]
+    })
+    assert.deepEqual(of(trusted, stopped).level, 'stopped')
+    assert.deepEqual(of(trusted), trusted.verdict)
+    const nothing = { partitions: 0, exposure: { records: 0, seconds: 0 } }
+    assert.equal(of(to('south', nothing), to('north', nothing)).title, 'Nothing to copy')
+    assert.equal(of(to('south', nothing), to('north', { unseen: 'is being looked at' })).title, 'Not known')
+    assert.equal(of().level, 'unknown')
   })
 })

@@ -28,10 +28,10 @@ describe('words on the page', () => {
     assert.equal(said(1, 0.25), 'If east were lost now: 1 record, 0.3 s.')
     assert.equal(said(0, 0), 'If east were lost now, nothing would be lost.')
     assert.equal(said(5, null), 'If east were lost now: 5 records, of an age that is not known.')
-    assert.equal(said(null, null), 'If east were lost now: at least 7 records, 2.0 s; not known of 1 partition.')
+    assert.equal(said(null, null), 'If east were lost now: at least 7 records, 2 s; not known of 1 partition.')
     assert.equal(said(null, null, 1), 'If east were lost now: not known.')
     assert.equal(said(0, 0, 0), 'If east were lost now: nothing is mirrored yet.')
-    const part = 'If east were lost now: at least 7 records, 2.0 s; not known of '
+    const part = 'If east were lost now: at least 7 records, 2 s; not known of '
     assert.equal(saidOfShare(0), `${part}what other workers mirror.`)
     assert.equal(saidOfShare(1), `${part}1 partition, and of what other workers mirror.`)
     assert.equal(saidOfShare(3), 'If east were lost now: not known.')
