@@ -58,6 +58,19 @@ describe('the chart', function () {
     }
   })
 
+  it('gives a worker what docs/sizing.md says', async () => {
+    const page = readFileSync(join(CHART_DIR, '../../../docs/sizing.md'), 'utf8')
+    const { requests, limits } = podOf(await render({ values: MINIMAL })).containers[0].resources
+    const [, cores, coresMax, gibibytes] = /requests (\d+) core, may use (\d+), and has (\d+) GiB/.exec(page) ?? []
+    assert.deepEqual(
+      { requests, limits },
+      {
+        requests: { cpu: cores, memory: `${gibibytes}Gi` },
+        limits: { cpu: coresMax, memory: `${gibibytes}Gi` }
+      }
+    )
+  })
+
   it('mounts secrets and puts none into a variable', async () => {
     const pod = podOf(await render({ values: join(CHART_DIR, 'ci/sasl-values.yaml') }))
     const variables = pod.containers[0].env as { name: string; value?: string }[]
