@@ -45,7 +45,7 @@ manifests: ## render deploy/kubernetes anew from the chart
 	@bin/setup test
 	@node test/deploy/plain-manifests.ts
 
-sbom: ## write farlog.cdx.json: what the image consists of, as CycloneDX
+sbom: ## write farlog.cdx.json: the npm packages in the image, as CycloneDX
 	@bin/setup run
 	@node test/deploy/sbom.ts farlog.cdx.json
 

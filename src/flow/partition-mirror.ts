@@ -88,8 +88,13 @@ export class PartitionMirror {
     this.#progress = assignment.progress
     this.#sourceEnd = assignment.progress?.sourceEnd
     // A partition that halts before it has resumed is behind all the same.
-    if (assignment.progress !== undefined) this.lag.acknowledged(assignment.progress.nextSourceOffset)
+    if (assignment.progress !== undefined) this.#inheritLag(assignment.progress)
     this.#batchBytesMax = assignment.batchBytesMax
+  }
+
+  #inheritLag({ nextSourceOffset, sourceEnd }: Progress): void {
+    const { offset, lagSeconds } = sourceEnd ?? { offset: nextSourceOffset, lagSeconds: 0 }
+    this.lag.inherit(nextSourceOffset, offset, lagSeconds, performance.now())
   }
 
   get topic(): string {

@@ -26,6 +26,15 @@ export interface Lag {
   readonly seconds: number
 }
 
+/** How far the copy was behind when an owner before committed its progress. */
+interface Inherited {
+  readonly nextSourceOffset: number
+  readonly endOffset: number
+  /** Since the oldest of these offsets was seen, by then; a length of time, for the clocks of two hosts differ. */
+  readonly lagMs: number
+  readonly sinceMs: number
+}
+
 export class PartitionLag {
   /** Ascending in both offset and time; the first one lies beyond what is acknowledged. */
   #observations: Observation[] = []
@@ -34,6 +43,7 @@ export class PartitionLag {
   #heardAtMs = Number.NEGATIVE_INFINITY
   #nextSourceOffset: number | undefined
   #foundEndOffset: number | undefined
+  #inherited: Inherited | undefined
 
   /** Where the source ended at the first look: what lies below was not seen arriving. */
   get foundEndOffset(): number | undefined {
@@ -52,6 +62,15 @@ export class PartitionLag {
   /** Next source offset to be acknowledged. */
   get nextSourceOffset(): number | undefined {
     return this.#nextSourceOffset
+  }
+
+  /**
+   * Takes over what the owner before had seen, so that lag does not begin anew with each restart. How long both clusters were left
+   * alone in between nobody knows, so that is missing.
+   */
+  inherit(nextSourceOffset: number, endOffset: number, lagSeconds: number, nowMs: number): void {
+    this.acknowledged(nextSourceOffset)
+    this.#inherited = { nextSourceOffset, endOffset, lagMs: lagSeconds * 1000, sinceMs: nowMs }
   }
 
   /** The source said where the partition ends. */
@@ -92,7 +111,19 @@ export class PartitionLag {
     if (nowMs - this.#heardAtMs > STALE_AFTER_MS) return undefined
     const records = Math.max(this.#sourceEndOffset - this.#nextSourceOffset, 0)
     const oldest = this.#observations[0]
-    return { records, seconds: records === 0 || oldest === undefined ? 0 : (nowMs - oldest.seenAtMs) / 1000 }
+    if (records === 0 || oldest === undefined) return { records, seconds: 0 }
+    return { records, seconds: Math.max(nowMs - oldest.seenAtMs, this.#inheritedMs(nowMs)) / 1000 }
+  }
+
+  /**
+   * How long the next offset has been waiting, if the owner before had seen it: as though all that was missing then had come
+   * evenly. Were it counted from the oldest one, a copy that is kept behind would be ever further behind with each restart.
+   */
+  #inheritedMs(nowMs: number): number {
+    if (this.#inherited === undefined) return 0
+    const { nextSourceOffset, endOffset, lagMs, sinceMs } = this.#inherited
+    const left = endOffset - this.#nextSourceOffset!
+    return left <= 0 ? 0 : (lagMs * left) / (endOffset - nextSourceOffset) + nowMs - sinceMs
   }
 
   /**
@@ -130,6 +161,7 @@ export class PartitionLag {
   /** Progress went back (a new generation of the topic): what is missing now was first seen when it was last heard of. */
   #startOver(): void {
     this.#observations = []
+    this.#inherited = undefined
     this.#foundEndOffset = this.#sourceEndOffset
     if (this.#sourceEndOffset === undefined || this.#sourceEndOffset <= this.#nextSourceOffset!) return
     const heardAtMs = this.#heardAtMs

@@ -61,7 +61,7 @@ export const METRICS = {
   lagSeconds: {
     name: 'farlog_lag_seconds',
     type: 'gauge',
-    help: "How long ago, by the worker's clock, the oldest source offset not yet acknowledged was first seen; 0 when caught up, absent while the source cannot be asked.",
+    help: 'How long the oldest source offset not yet acknowledged has been seen, by the clocks of this worker and of owners before it; 0 when caught up, absent while the source cannot be asked.',
     labels: PARTITION
   },
   retentionMargin: {

@@ -185,7 +185,8 @@ export class Checkpointer {
       home === undefined ? Number.POSITIVE_INFINITY : home.lowest({ topic, partition }, upstreamOffset, signal)
     ])
     if (homeOffset === undefined) {
-      this.#leaveOut(group, `which records at home in ${copy.topic}-${partition} it has read can’t be told yet`)
+      // In the same words for all partitions, which come in any order: it is logged once, and not in every pass.
+      this.#leaveOut(group, 'which records at home at the destination it has not read can’t be told yet')
       return undefined
     }
     // Where records are known to be at home there, the first that the reader has not read yet is known too.

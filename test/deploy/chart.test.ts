@@ -7,7 +7,7 @@ import type { Config } from '../../src/config/types.ts'
 import { FIXED, type Variable } from '../../src/config/variables.ts'
 import { type AlertingRule, type RecordingRule, readRules } from '../monitoring/support/rules.ts'
 import { runToEnd } from '../support/run-to-end.ts'
-import { CHART_DIR, KUBERNETES_VERSIONS, render, runHelm, situationOf, VALUES_FILES } from './helm.ts'
+import { CHART_DIR, KUBERNETES_VERSIONS, notes, render, runHelm, situationOf, VALUES_FILES } from './helm.ts'
 import { KubernetesSchema } from './kubernetes-schema.ts'
 import { type Manifest, theOnly } from './manifest.ts'
 import { policyViolations } from './policy.ts'
@@ -56,6 +56,19 @@ describe('the chart', function () {
     } finally {
       rmSync(folder, { recursive: true })
     }
+  })
+
+  it('gives a worker what docs/sizing.md says', async () => {
+    const page = readFileSync(join(CHART_DIR, '../../../docs/sizing.md'), 'utf8')
+    const { requests, limits } = podOf(await render({ values: MINIMAL })).containers[0].resources
+    const [, cores, coresMax, gibibytes] = /requests (\d+) core, may use (\d+), and has (\d+) GiB/.exec(page) ?? []
+    assert.deepEqual(
+      { requests, limits },
+      {
+        requests: { cpu: cores, memory: `${gibibytes}Gi` },
+        limits: { cpu: coresMax, memory: `${gibibytes}Gi` }
+      }
+    )
   })
 
   it('mounts secrets and puts none into a variable', async () => {
@@ -236,6 +249,14 @@ describe('the chart', function () {
     assert.equal(endpoint.scheme, 'https')
     assert.deepEqual(endpoint.authorization, { credentials: { name: 'farlog-http', key: 'token' } })
     assert.equal(endpoint.tlsConfig.serverName, 'farlog.example.com')
+  })
+
+  it('tells who installs it how to look at it, by https and with the token where the port has them', async () => {
+    const plain = await notes(MINIMAL)
+    assert.match(plain, / exec farlog-0 -- farlog status$/m)
+    assert.match(plain, / # then http:\/\/127\.0\.0\.1:9464\/$/m)
+    const closed = await notes(join(CHART_DIR, 'ci/mutual-tls-values.yaml'))
+    assert.match(closed, / # then https:\/\/127\.0\.0\.1:9464\/, any user, the token as password$/m)
   })
 
   describe('refuses', () => {

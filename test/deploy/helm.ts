@@ -1,8 +1,10 @@
 /** The chart, rendered by the real helm. */
-import { globSync } from 'node:fs'
+import { cpSync, globSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { PROJECT_DIR } from '../support/java.ts'
-import { type RunResult, runAndCollect } from '../support/run-to-end.ts'
+import { ownFolder } from '../support/owned-process.ts'
+import { type RunResult, runAndCollect, runToEnd } from '../support/run-to-end.ts'
 import { type Manifest, parseManifests } from './manifest.ts'
 
 /** Versions of Kubernetes that `bin/setup` fetched the schemas of: the oldest that the chart allows, one between, the newest. */
@@ -52,6 +54,24 @@ export function runHelm(command: 'template' | 'lint', options: RenderOptions): P
     options.namespace ?? 'replication',
     ...(options.set ?? []).flatMap(setting => ['--set-json', setting])
   ])
+}
+
+/** What helm says to who installs the chart. It does not render that without a cluster, so it is made part of a manifest in a copy. */
+export async function notes(values: string): Promise<string> {
+  const chart = mkdtempSync(join(tmpdir(), 'farlog-chart-'))
+  const { remove } = ownFolder(chart)
+  try {
+    cpSync(CHART_DIR, chart, { recursive: true })
+    const text = readFileSync(join(chart, 'templates/NOTES.txt'), 'utf8')
+    const manifest =
+      'apiVersion: v1\nkind: ConfigMap\nmetadata: { name: notes }\ndata: { text: {{ include "notes" . | toJson }} }\n'
+    writeFileSync(join(chart, 'templates/notes.yaml'), `{{ define "notes" }}${text}{{ end }}\n${manifest}`)
+    const shown = ['--show-only', 'templates/notes.yaml', '--kube-version', KUBERNETES_VERSIONS[1]]
+    const { stdout } = await runToEnd([HELM, 'template', 'farlog', chart, '--values', values, ...shown])
+    return (parseManifests(stdout)[0] as unknown as { data: { text: string } }).data.text
+  } finally {
+    remove()
+  }
 }
 
 /** `minimal` of `…/ci/minimal-values.yaml`. */

@@ -1,5 +1,5 @@
 /**
- * `make sbom`: what the image consists of, as CycloneDX. `npm sbom --omit dev` leaves out packages that both farlog and a tool
+ * `make sbom`: the npm packages in the image, as CycloneDX. `npm sbom --omit dev` leaves out packages that both farlog and a tool
  * of its developers need, so npm lists all and the lock file says which of them are for developers alone. Time and serial number
  * are left out: the same lock file gives the same bytes.
  */

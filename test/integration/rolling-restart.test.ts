@@ -8,8 +8,11 @@ const TOPIC = 'rolled'
 const PARTITIONS = 12
 const WORKERS = ['farlog-0', 'farlog-1', 'farlog-2']
 const RECORDS_PER_SECOND = 600
-/** What a hand-over may take on a machine that is busy with other tests; how long it took is printed. */
-const STANDSTILL_MS_MAX = 20_000
+/**
+ * What a hand-over may take: what docs/kubernetes.md says where this file is run by itself, and more on a machine that is busy with
+ * the other tests of a whole run. How long it took is printed.
+ */
+const STANDSTILL_MS_MAX = process.env.FARLOG_TEST_TALLY === undefined ? 5_000 : 20_000
 const LOOK_MS = 100
 
 /** As a StatefulSet does it: one pod after the other is stopped in order, and its successor, under the same name, has to be ready before the next. */
@@ -58,7 +61,7 @@ describe('a rolling restart of three workers under load', function () {
       }
       const longestMs = await watch.end()
       console.log(`the longest standstill of a partition: ${(longestMs / 1000).toFixed(1)} s`)
-      assert.ok(longestMs < STANDSTILL_MS_MAX)
+      assert.ok(longestMs < STANDSTILL_MS_MAX, `longer than ${STANDSTILL_MS_MAX / 1000} s`)
       const { records } = await producing.stop()
       await until(async () => sum(await endOffsets(topic)) >= records, {
         timeoutMs: 60_000,

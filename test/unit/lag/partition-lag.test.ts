@@ -86,6 +86,56 @@ describe('PartitionLag', () => {
     assert.deepEqual(empty.at(3_000), { records: 5, seconds: 1 })
   })
 
+  describe('taken over from the owner before', () => {
+    it('goes on where it was, and ends with what that one had seen', () => {
+      const lag = new PartitionLag()
+      lag.inherit(100, 200, 90, 1_000)
+      assert.equal(lag.at(1_000), undefined, 'nobody has asked the source yet')
+      lag.sourceEndSeen(300, 2_000)
+      assert.deepEqual(lag.at(2_000), { records: 200, seconds: 91 })
+      lag.sourceHeard(6_000)
+      assert.deepEqual(lag.at(6_000), { records: 200, seconds: 95 })
+      lag.acknowledged(150)
+      assert.deepEqual(lag.at(6_000), { records: 150, seconds: 50 })
+      lag.acknowledged(200)
+      assert.deepEqual(lag.at(6_000), { records: 100, seconds: 4 })
+      lag.acknowledged(300)
+      assert.deepEqual(lag.at(6_000), { records: 0, seconds: 0 })
+    })
+
+    it('grows with a backlog through restarts, and does not where a copy is kept behind', () => {
+      let backlog = 0
+      let delayed = 3_600
+      for (let restart = 0; restart < 30; restart++) {
+        // For a minute, a record a second comes; one copy stands still, the other keeps its distance of an hour.
+        const [standing, moving] = [new PartitionLag(), new PartitionLag()]
+        const end = 10_000 + restart * 60
+        standing.inherit(10_000, end, backlog, 0)
+        moving.inherit(end - 3_600, end, delayed, 0)
+        for (let second = 0; second <= 60; second++) {
+          for (const lag of [standing, moving]) lag.sourceEndSeen(end + second, second * 1_000)
+          moving.acknowledged(end + second - 3_600)
+        }
+        backlog = standing.at(60_000)!.seconds
+        delayed = moving.at(60_000)!.seconds
+      }
+      assert.ok(backlog >= 29 * 60 && backlog <= 30 * 60, `${backlog}`)
+      assert.ok(Math.abs(delayed - 3_600) < 1, `${delayed}`)
+    })
+
+    it('counts for nothing where nothing was missing, and of a topic made anew', () => {
+      const caughtUp = new PartitionLag()
+      caughtUp.inherit(100, 100, 0, 0)
+      caughtUp.sourceEndSeen(150, 1_000)
+      assert.deepEqual(caughtUp.at(3_000), { records: 50, seconds: 2 })
+      const anew = new PartitionLag()
+      anew.inherit(100, 200, 90, 0)
+      anew.sourceEndSeen(40, 1_000)
+      anew.acknowledged(0)
+      assert.deepEqual(anew.at(3_000), { records: 40, seconds: 2 })
+    })
+  })
+
   it('is never shorter than it is, exact for 256 looks at the source, and in the end 0, while a source only grows', () => {
     const aStep = fc.record({
       afterMs: fc.nat({ max: 3_000 }),
