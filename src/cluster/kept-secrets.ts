@@ -40,6 +40,12 @@ export class KeptSecrets {
     return tlsDigest(this.#cluster) !== this.#tlsDigest
   }
 
+  /** Whether the client has no token to show. */
+  get isTokenMissing(): boolean {
+    const { oauth } = this.#cluster.sasl ?? {}
+    return oauth !== undefined && bearerTokenProvider(oauth).isMissing
+  }
+
   /**
    * The broker has refused what the client showed. librdkafka would show a token again until it is near its end; it gets another.
    * @throws TokenError where there is none

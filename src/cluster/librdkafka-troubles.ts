@@ -9,8 +9,6 @@ import { AUTHENTICATION_FAILURE, connectionError, librdkafkaTrouble } from './re
 
 /** One of librdkafka's events, of which kafka-javascript passes on only the text. */
 const ALL_BROKERS_DOWN = 'all broker connections are down'
-/** The event that there is no token comes with the next poll after the reason. */
-const TOKEN_FAILURE_TOLD_MS = 2_000
 
 /** A client, and whom it talks to. */
 export interface HeardClient {
@@ -30,24 +28,18 @@ export interface TroubleListener {
 /** Has the listener hear of everything; a token that was refused is replaced. */
 export function hearTroubles({ client, secrets, cluster, context }: HeardClient, listener: TroubleListener): void {
   const emitter = client as NodeJS.EventEmitter
+  // It is not said again as long as it is the same.
   let logged = ''
-  let tokenFailedAtMs = Number.NEGATIVE_INFINITY
-  const tokenFailed = (error: Error) => {
-    tokenFailedAtMs = performance.now()
+  const tokenFailed = (error: Error) =>
     listener.troubled(connectionError(error, `${cluster.alias} ${context}`, cluster))
-  }
   emitter.on('event.log', ({ message }: { message: string }) => {
     logged = message
   })
   emitter.on('event.error', ({ message: event }: Error) => {
-    // What is logged belongs to the next event only.
-    const reason = logged
-    logged = ''
     const isRefused = event === AUTHENTICATION_FAILURE
-    const isTokenMissing = isRefused && performance.now() - tokenFailedAtMs < TOKEN_FAILURE_TOLD_MS
-    // Of each of them, and of the token, it has been said why.
-    if (event !== ALL_BROKERS_DOWN && !isTokenMissing) {
-      listener.troubled(librdkafkaTrouble(event, reason, context, cluster))
+    // Of each broker, and of the token, it has been said why.
+    if (event !== ALL_BROKERS_DOWN && !(isRefused && secrets.isTokenMissing)) {
+      listener.troubled(librdkafkaTrouble(event, logged, context, cluster))
       if (isRefused) secrets.refused(client).catch(tokenFailed)
     }
     listener.failed?.()

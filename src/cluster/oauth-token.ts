@@ -68,6 +68,7 @@ export class BearerTokenProvider {
   readonly #context: TokenRequestContext
   #kept: KeptToken | undefined
   #asking: Promise<BearerToken> | undefined
+  #isMissing = false
 
   constructor(oauth: OauthConfig, context: TokenRequestContext) {
     this.#oauth = oauth
@@ -87,6 +88,11 @@ export class BearerTokenProvider {
     return this.#asking
   }
 
+  /** Whether the endpoint, when it was last asked, gave none, or has not answered yet. */
+  get isMissing(): boolean {
+    return this.#isMissing
+  }
+
   /**
    * A broker has refused this token, or the last one where it is not known which: it is soon not given any more.
    * @returns whether it is the last one
@@ -102,7 +108,9 @@ export class BearerTokenProvider {
     const askedAtMs = this.#context.nowMs()
     const askedAtWallClockMs = this.#context.wallClockMs()
     const credentials = credentialsDigest(this.#oauth)
+    this.#isMissing = true
     const { token, lifeSeconds } = await requestToken(this.#oauth, this.#context.fetch)
+    this.#isMissing = false
     const expiresAtMs = askedAtWallClockMs + lifeSeconds * 1000
     const renewAtMs = askedAtMs + lifeSeconds * 1000 * USED_SHARE_OF_LIFE
     this.#kept = { token, expiresAtMs, askedAtMs, credentials, renewAtMs }

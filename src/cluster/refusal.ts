@@ -74,7 +74,7 @@ export const AUTHENTICATION_FAILURE = 'authentication failure'
 function librdkafkaRefusal(event: string, logged: string, cluster: ClusterConfig): string | undefined {
   if (event === AUTHENTICATION_FAILURE) {
     if (/mechanism handshake failed/.test(logged)) return sentence(handshakeRefusal(cluster), cluster)
-    return sentence(logged === '' && cluster.sasl?.oauth !== undefined ? NO_TOKEN : credentials(cluster), cluster)
+    return sentence(credentials(cluster), cluster)
   }
   if (event === 'ssl error') return sentence(UNVERIFIED, cluster)
   if (cluster.tls === undefined) return undefined

@@ -4,102 +4,113 @@ import { mock } from 'node:test'
 import { librdkafkaOptions } from '../../../src/cluster/client-options.ts'
 import { readSecurity } from '../../../src/cluster/kept-secrets.ts'
 import { hearTroubles } from '../../../src/cluster/librdkafka-troubles.ts'
-import { TokenError } from '../../../src/cluster/oauth-token.ts'
 import { loadConfig } from '../../../src/config/load.ts'
+import type { ClusterConfig } from '../../../src/config/types.ts'
 import { environment } from '../config/environment.ts'
 
 const ENDPOINT = 'https://id.example/token'
-const cluster = loadConfig(
-  environment({
-    FARLOG_EAST_SECURITY_PROTOCOL: 'SASL_PLAINTEXT',
-    FARLOG_EAST_SASL_MECHANISM: 'OAUTHBEARER',
-    FARLOG_EAST_OAUTH_TOKEN_ENDPOINT: ENDPOINT,
-    FARLOG_EAST_OAUTH_CLIENT_ID: 'farlog',
-    FARLOG_EAST_OAUTH_CLIENT_SECRET: 's'
-  })
-).flows[0]!.source
-
 const REFUSED_LINE = '[thrd:sasl://east-1:9092/1]: sasl://east-1:9092/1: SASL authentication error: invalid_token'
-const REFUSED =
-  /^east: the broker refused the token, authentication failed \(OAUTHBEARER\): check FARLOG_EAST_OAUTH_CLIENT_ID/
+const REFUSED = /^east: the broker refused the token, .* \(OAUTHBEARER\): check FARLOG_EAST_OAUTH_CLIENT_ID/
+const NO_TOKEN =
+  'east: the endpoint gave no token, authentication failed (OAUTHBEARER): check FARLOG_EAST_OAUTH_CLIENT_ID and ' +
+  `FARLOG_EAST_OAUTH_CLIENT_SECRET [east group g: no token from ${ENDPOINT}: status 401]`
 
 describe('troubles of librdkafka’s', () => {
-  let clock: ReturnType<typeof mock.method<Performance, 'now'>>
-  let nowMs: number
+  let cluster: ClusterConfig
+  let answer: () => Promise<Response>
+  let fetched: ReturnType<typeof mock.method<typeof globalThis, 'fetch'>>
+
+  const refuses = async () => Response.json({}, { status: 401 })
+  const gives = async () => Response.json({ access_token: 'token', expires_in: 3_600 })
 
   beforeEach(() => {
-    nowMs = 1_000_000
-    clock = mock.method(performance, 'now', () => nowMs)
+    cluster = loadConfig(
+      environment({
+        FARLOG_EAST_SECURITY_PROTOCOL: 'SASL_PLAINTEXT',
+        FARLOG_EAST_SASL_MECHANISM: 'OAUTHBEARER',
+        FARLOG_EAST_OAUTH_TOKEN_ENDPOINT: ENDPOINT,
+        FARLOG_EAST_OAUTH_CLIENT_ID: 'farlog',
+        FARLOG_EAST_OAUTH_CLIENT_SECRET: 's'
+      })
+    ).flows[0]!.source
+    fetched = mock.method(globalThis, 'fetch', () => answer())
   })
-  afterEach(() => clock.mock.restore())
+  afterEach(() => fetched.mock.restore())
+
+  type Piece = ['log' | 'error', string] | ['asks', () => Promise<Response>]
 
   /** What is told of these pieces, in the order they come in. */
-  function told(...pieces: (['log' | 'error', string] | ['token', Error] | ['pause', number])[]): string[] {
-    const client = new EventEmitter()
+  async function told(...pieces: Piece[]): Promise<string[]> {
+    const client = Object.assign(new EventEmitter(), { isConnected: () => false })
+    const { options, secrets } = readSecurity(cluster)
+    const ask = options.oauthbearer_token_refresh_cb as () => Promise<unknown>
     const said: string[] = []
-    const heard = { client, secrets: readSecurity(cluster).secrets, cluster, context: 'group g' }
+    const heard = { client, secrets, cluster, context: 'group g' }
     hearTroubles(heard, { troubled: ({ message }) => void said.push(message) })
     for (const [kind, piece] of pieces) {
-      if (kind === 'token') client.emit('error', piece)
-      else if (kind === 'pause') nowMs += piece
-      else client.emit(`event.${kind}`, { message: piece })
+      if (kind !== 'asks') client.emit(`event.${kind}`, { message: piece })
+      else {
+        answer = piece
+        await ask().catch((error: Error) => {
+          // As kafka-javascript does.
+          error.message = `oauthbearer_token_refresh_cb: ${error.message}`
+          client.emit('error', error)
+        })
+      }
     }
     return said
   }
 
-  it('name the cluster, what to check and the reason where there is no token, and once', () => {
-    const refused = new TokenError(`no token from ${ENDPOINT}: status 401`, true, new Error('status 401'))
-    refused.message = `oauthbearer_token_refresh_cb: ${refused.message}`
-    assert.deepEqual(told(['token', refused], ['error', 'authentication failure']), [
-      'east: the endpoint gave no token, authentication failed (OAUTHBEARER): check FARLOG_EAST_OAUTH_CLIENT_ID and ' +
-        `FARLOG_EAST_OAUTH_CLIENT_SECRET [east group g: no token from ${ENDPOINT}: status 401]`
+  it('name the cluster, what to check and the reason where there is no token, and once', async () => {
+    assert.deepEqual(await told(['asks', refuses], ['error', 'authentication failure']), [NO_TOKEN])
+    const silent = () => Promise.reject(new TypeError('fetch failed', { cause: new Error('ECONNREFUSED') }))
+    assert.deepEqual(await told(['asks', silent]), [
+      'east: the token endpoint did not answer, authentication failed (OAUTHBEARER): check ' +
+        `FARLOG_EAST_OAUTH_TOKEN_ENDPOINT [east group g: no token from ${ENDPOINT}: fetch failed: ECONNREFUSED]`
     ])
-    const silent = new TokenError(`no token from ${ENDPOINT}: fetch failed`, false, new Error('fetch failed'))
-    assert.match(
-      told(['token', silent])[0]!,
-      /^east: the token endpoint did not answer, .*: check FARLOG_EAST_OAUTH_TOKEN_ENDPOINT/
-    )
   })
 
-  it('are not told by what was logged before something else', () => {
-    const missing = new TokenError(`no token from ${ENDPOINT}: status 401`, true, undefined)
-    const [first, second, ...more] = told(
+  it('are not told by what was logged before there was no token', async () => {
+    const [first, ...more] = await told(
+      ['asks', gives],
       ['log', REFUSED_LINE],
       ['error', 'authentication failure'],
-      ['pause', 60_000],
-      ['token', missing],
-      ['error', 'authentication failure']
+      ['error', 'broker transport failure']
     )
     assert.match(first!, REFUSED)
-    assert.match(second!, /^east: the endpoint gave no token/)
-    assert.deepEqual(more, [])
-  })
-
-  it('are the broker’s again once there is a token', () => {
-    const missing = new TokenError(`no token from ${ENDPOINT}: status 401`, true, undefined)
-    const said = told(
-      ['token', missing],
-      ['error', 'authentication failure'],
-      ['pause', 60_000],
+    assert.equal(more.length, 1)
+    const refusedAndGone: Piece[] = [
       ['log', REFUSED_LINE],
       ['error', 'authentication failure']
-    )
-    assert.match(said[1]!, REFUSED)
+    ]
+    cluster = { ...cluster, sasl: { ...cluster.sasl!, oauth: { ...cluster.sasl!.oauth! } } }
+    assert.deepEqual(await told(...refusedAndGone, ['asks', refuses], ['error', 'authentication failure']), [
+      first!,
+      NO_TOKEN
+    ])
   })
 
-  it('leave out that all brokers are down, of each of which it has been said', () => {
-    assert.deepEqual(told(['error', 'all broker connections are down']), [])
+  it('are the broker’s again once there is a token, and those that are not logged again have their reason', async () => {
+    const said = await told(
+      ['asks', refuses],
+      ['asks', gives],
+      ['log', REFUSED_LINE],
+      ['error', 'authentication failure'],
+      ['error', 'authentication failure']
+    )
+    assert.equal(said.length, 3)
+    for (const refused of said.slice(1)) assert.match(refused, REFUSED)
+  })
+
+  it('leave out that all brokers are down, of each of which it has been said', async () => {
+    assert.deepEqual(await told(['error', 'all broker connections are down']), [])
   })
 
   it('do not change what others who wait for the same token hear', async () => {
-    const fetched = mock.method(globalThis, 'fetch', async () => Response.json({}, { status: 401 }))
-    try {
-      const ask = librdkafkaOptions(cluster).oauthbearer_token_refresh_cb as () => Promise<unknown>
-      const errors = await Promise.all([ask(), ask()].map(asking => asking.catch((error: Error) => error)))
-      assert.notEqual(errors[0], errors[1])
-      for (const error of errors) assert.match(String(error), /no token from/)
-    } finally {
-      fetched.mock.restore()
-    }
+    answer = refuses
+    const ask = librdkafkaOptions(cluster).oauthbearer_token_refresh_cb as () => Promise<unknown>
+    const errors = await Promise.all([ask(), ask()].map(asking => asking.catch((error: Error) => error)))
+    assert.notEqual(errors[0], errors[1])
+    for (const error of errors) assert.match(String(error), /no token from/)
   })
 })
