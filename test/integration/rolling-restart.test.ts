@@ -9,10 +9,10 @@ const PARTITIONS = 12
 const WORKERS = ['farlog-0', 'farlog-1', 'farlog-2']
 const RECORDS_PER_SECOND = 600
 /**
- * What a hand-over may take: what docs/kubernetes.md says where this file is run by itself, and more on a machine that is busy with
- * the other tests of a whole run. How long it took is printed.
+ * What a hand-over may take on a machine that is busy with other things; how long it took is printed. `FARLOG_TEST_STANDSTILL=5`
+ * holds it to what docs/kubernetes.md says, where the machine does nothing else.
  */
-const STANDSTILL_MS_MAX = process.env.FARLOG_TEST_TALLY === undefined ? 5_000 : 20_000
+const STANDSTILL_MS_MAX = Number(process.env.FARLOG_TEST_STANDSTILL ?? 20) * 1_000
 const LOOK_MS = 100
 
 /** As a StatefulSet does it: one pod after the other is stopped in order, and its successor, under the same name, has to be ready before the next. */
