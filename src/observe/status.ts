@@ -9,7 +9,7 @@ export interface PartitionStatus {
   readonly partition: number
   readonly destinationTopic: string
   readonly state: PartitionState
-  /** Why it is halted; `null` in every other state. */
+  /** Why it halted; stays while that is tried again, `null` once it mirrors. */
   readonly reason: string | null
   /** One sentence for a person: which offsets, what to do. */
   readonly detail: string | null
