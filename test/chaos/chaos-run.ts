@@ -61,7 +61,7 @@ const TIMEOUTS_MS = {
   finish: 120_000,
   /** What has piled up is mirrored. */
   catchUp: 300_000,
-  /** Both sides are read, once by each judge. */
+  /** Both sides are read, once by each judge; and as long again as was written. */
   judge: 180_000
 }
 
@@ -123,11 +123,12 @@ async function runAndJudge(options: ChaosOptions, running: Running): Promise<Jud
     (error: Error) => [error.message]
   )
   say(stuck.length === 0 ? 'the copy has caught up: comparing both sides' : 'the copy is stuck: comparing both sides')
-  const verdicts = await within(check(running), TIMEOUTS_MS.judge, 'both sides to be compared')
+  const judgeMs = TIMEOUTS_MS.judge + options.lengthMs
+  const verdicts = await within(check(running), judgeMs, 'both sides to be compared')
   say('farlog verify --json')
   const acknowledged = running.books.reduce((sum, book) => sum + acknowledgedIn(book), 0)
   const verified = runFarlog(['verify', '--json'], bed.directEnv)
-  const { code, stdout, stderr } = await within(verified, TIMEOUTS_MS.judge, 'farlog verify')
+  const { code, stdout, stderr } = await within(verified, judgeMs, 'farlog verify')
   const difference = code === 0 ? [] : [`farlog verify ended with ${code}`]
   return { acknowledged, verdicts, verification: stdout + stderr, troubles: [...stuck, ...difference] }
 }
