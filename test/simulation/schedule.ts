@@ -413,7 +413,11 @@ class World {
       // Quiet hours have put it off.
       if (!this.#isCalm) return this.#calmDownLater()
       this.trace.note('world', () => 'nothing fails any more')
-      for (const worker of this.#workers.values()) this.scheduler.wake(worker.process)
+      for (const worker of this.#workers.values()) {
+        if (worker.process.state !== 'paused') continue
+        this.scheduler.wake(worker.process)
+        this.#beginIdleAnew(worker)
+      }
     })
   }
 }
