@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { caughtUp } from '../support/caught-up.ts'
 import type { FarlogProcess } from '../support/farlog-process.ts'
+import { itAtLength } from '../support/long.ts'
 import { produce, startProducing } from '../support/produce.ts'
 import type { Toxic } from '../support/toxiproxy.ts'
 import { until } from '../support/wait.ts'
@@ -43,7 +44,13 @@ describe('a side that cannot be reached for a while', function () {
 
   after(() => proxied?.[Symbol.asyncDispose]())
 
-  const outages: { title: string; topic: string; begin(): Promise<void>; end(): Promise<void> }[] = [
+  const outages: {
+    title: string
+    topic: string
+    each?: typeof itAtLength
+    begin(): Promise<void>
+    end(): Promise<void>
+  }[] = [
     {
       title: 'refuses all connections',
       topic: 'refused',
@@ -59,13 +66,14 @@ describe('a side that cannot be reached for a while', function () {
     {
       title: 'stands still',
       topic: 'stopped',
+      each: itAtLength,
       begin: () => proxied.bed.west.brokers[0]!.kill('SIGSTOP'),
       end: () => proxied.bed.west.brokers[0]!.kill('SIGCONT')
     }
   ]
 
-  for (const { title, topic, begin, end } of outages) {
-    it(`holds no more than it may while the destination ${title}, and catches up by itself`, async () => {
+  for (const { title, topic, each = it, begin, end } of outages) {
+    each(`holds no more than it may while the destination ${title}, and catches up by itself`, async () => {
       const { bed, env } = proxied
       await bed.eastAdmin.createTopic(topic, PARTITIONS)
       const worker = await bed.startWorker(topic, env)

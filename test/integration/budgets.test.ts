@@ -4,6 +4,7 @@ import { caughtUp, partitionsOf } from '../support/caught-up.ts'
 import { type FarlogProcess, runFarlog, startFarlog } from '../support/farlog-process.ts'
 import { KafkaAdmin } from '../support/kafka-admin.ts'
 import { type KafkaCluster, startKafka } from '../support/kafka-cluster.ts'
+import { itAtLength } from '../support/long.ts'
 import { produce, startProducing } from '../support/produce.ts'
 import { readRecords, sourceOffsets } from '../support/read-records.ts'
 import { assertSameRecords } from '../support/same-records.ts'
@@ -312,7 +313,8 @@ describe('a flow that is kept behind or within a budget', function () {
       return { latenciesMs, backlogRate }
     }
 
-    it('copies what is new at once, while the backlog has at least its share', async () => {
+    // Of rates and latencies side by side, which take their time.
+    itAtLength('copies what is new at once, while the backlog has at least its share', async () => {
       const ordered = await measure('new', '25')
       const unordered = await measure('other', '100')
       const percentile = (sorted: readonly number[], share: number) => sorted[Math.floor(sorted.length * share)]!

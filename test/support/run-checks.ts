@@ -10,6 +10,7 @@ import { spawnOwned } from './owned-process.ts'
 import { runAndCollect } from './run-to-end.ts'
 import type { Tally } from './tally-reporter.ts'
 
+const BIN_DIR = join(PROJECT_DIR, 'node_modules/.bin')
 const UNIT_TIMEOUT_MS = 5 * 60_000
 const FILE_TIMEOUT_MS = 15 * 60_000
 const CHECK_TIMEOUT_MS = 5 * 60_000
@@ -17,15 +18,16 @@ const JOBS = Number(process.env.FARLOG_TEST_JOBS ?? 3)
 /** Each file's process begins with loading the same modules. */
 process.env.NODE_COMPILE_CACHE ??= join(PROJECT_DIR, '.tools/compiled')
 
-/** Run first, one after the other. */
+/** Run first, two at a time. */
 const CHECKS: Readonly<Record<string, () => Promise<Tally>>> = {
+  unit: () => unitTests('test/unit/**/*.test.ts'),
   lint: () => check('biome', ['check', '.']),
   // What runs in a browser has other globals than what runs in Node.
   typecheck: async () =>
     sum([await check('tsc', ['--noEmit']), await check('tsc', ['--noEmit', '--project', 'src/page/browser'])]),
-  unused: () => check('knip', []),
-  unit: () => unitTests('test/unit/**/*.test.ts')
+  unused: () => check('knip', [])
 }
+const CHECKS_AT_ONCE = 2
 
 /**
  * Each file in a process of its own: a crash or a hang stays its own, and so do the clusters it starts. The quick ones
@@ -45,11 +47,12 @@ for (const name of names)
   if (!all.includes(name)) throw new Error(`No such check: ${name}; there are ${all.join(', ')}`)
 
 const tallies = new Map<string, Tally>()
-for (const [name, run] of Object.entries(CHECKS)) {
-  if (!names.includes(name)) continue
+const checks = Object.entries(CHECKS).filter(([name]) => names.includes(name))
+for (const [name] of checks) tallies.set(name, sum([]))
+await inTurns(checks, CHECKS_AT_ONCE, async ([name, run]) => {
   console.log(`\n── ${name} ──`)
   tallies.set(name, await run())
-}
+})
 const files = Object.entries(FILES)
   .filter(([name]) => names.includes(name))
   .flatMap(([name, pattern]) => testFiles(pattern).map(file => ({ name, file })))
@@ -71,8 +74,10 @@ console.log(summary(total))
 process.exitCode = total.failed === 0 ? 0 : 1
 
 async function check(command: string, args: readonly string[]): Promise<Tally> {
-  const succeeded = await run([join(PROJECT_DIR, 'node_modules/.bin', command), ...args], CHECK_TIMEOUT_MS)
-  if (succeeded) console.log('nothing to complain about')
+  const limited = ['timeout', '--signal=KILL', String(CHECK_TIMEOUT_MS / 1_000), join(BIN_DIR, command), ...args]
+  const { code, stdout, stderr } = await runAndCollect(limited, { cwd: PROJECT_DIR })
+  const succeeded = code === 0
+  console.log(`\n${command}: ${succeeded ? 'nothing to complain about' : `ended with ${code}\n${stdout}${stderr}`}`)
   return succeeded
     ? { passed: 1, failed: 0, failures: [], complete: true }
     : { passed: 0, failed: 1, failures: [command], complete: true }
@@ -128,12 +133,7 @@ async function mocha(files: readonly string[], name: string, run: Run): Promise<
   if (files.length === 0) return sum([])
   const tallyFile = join(PROJECT_DIR, '.tools', `test-tally-${name.replaceAll('/', '-')}.json`)
   rmSync(tallyFile, { force: true })
-  const command = [
-    join(PROJECT_DIR, 'node_modules/.bin/mocha'),
-    '--reporter',
-    'test/support/tally-reporter.ts',
-    ...files
-  ]
+  const command = [join(BIN_DIR, 'mocha'), '--reporter', 'test/support/tally-reporter.ts', ...files]
   const succeeded = await run(command, { FARLOG_TEST_TALLY: tallyFile })
   const tally = readTally(tallyFile)
   rmSync(tallyFile, { force: true })
