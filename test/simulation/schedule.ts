@@ -401,7 +401,9 @@ class World {
     const isQuiet = this.#destination.isQuiet && this.#network.isWithoutBatches && lastStableOffset === endOffset
     // Who is awake hears within hours of an order; who sleeps for so long is outside what the fence covers.
     const isEverybodyTold = [...this.#workers.values()].every(({ orderHeard }) => orderHeard === this.#orders.newest)
-    if (!isEverybodyAwake || !isEverybodyTold || !isQuiet || !this.#judge.isComplete) return
+    // An owner that is awake reads on within seconds, and hears then if somebody has shut it out meanwhile and gone on.
+    const isOwnerDone = (this.#group.progress?.offset ?? 0) === lastStableOffset
+    if (!isEverybodyAwake || !isEverybodyTold || !isQuiet || !isOwnerDone || !this.#judge.isComplete) return
     this.scheduler.leap(QUIET_HOURS_MS)
     for (const worker of this.#workers.values()) this.#beginIdleAnew(worker)
     this.#calmAtMs += QUIET_HOURS_MS
