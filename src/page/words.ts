@@ -1,19 +1,9 @@
 /** Amounts and times as the page says them. */
 import { counted } from '../terminal/amounts.ts'
+import { inWords } from './browser/words.js'
 
-/** Two digits at most: `0 s`, `4 ms`, `0.4 s`, `12 s`, `5 min`, `3.5 h`, `2 days`. */
-export function inWords(seconds: number): string {
-  if (seconds <= 0) return '0 s'
-  if (seconds < 0.1) return `${Math.max(1, Math.round(seconds * 1_000))} ms`
-  if (seconds < 119.5) return `${trimmed(seconds)} s`
-  if (seconds < 119.5 * 60) return `${Math.round(seconds / 60)} min`
-  if (seconds < 47.5 * 3_600) return `${trimmed(seconds / 3_600)} h`
-  return `${Math.round(seconds / 86_400)} days`
-}
-
-function trimmed(amount: number): string {
-  return amount < 9.95 ? amount.toFixed(1).replace('.0', '') : String(Math.round(amount))
-}
+// The charts say it in a browser: one piece of code for both.
+export { inWords }
 
 /** `–` where it is not known. */
 export function orDash(amount: number | null, words: (amount: number) => string): string {

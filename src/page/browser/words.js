@@ -1,5 +1,5 @@
 /**
- * Two digits at most, by the same steps as in the sentences that the worker makes: `0 s`, `4 ms`, `0.4 s`, `12 s`, `5 min`, `3.5 h`, `2 days`.
+ * Two digits at most, on the charts and in the sentences that the worker makes: `0 s`, `4 ms`, `0.4 s`, `12 s`, `5 min`, `3.5 h`, `2 days`.
  *
  * @param {number} seconds
  */
