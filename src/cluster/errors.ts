@@ -53,16 +53,14 @@ const REFUSED_CREDENTIALS = new Set(['SASL_AUTHENTICATION_FAILED', 'ILLEGAL_SASL
 /** Brings whatever the client library or the operating system threw into one form. */
 export function toClusterError(error: unknown, context: string): ClusterError {
   if (error instanceof ClusterError) return error
-  const answered = (causesOf(error) as { apiCode?: number; serverErrorMessage?: string | null }[]).find(
-    ({ apiCode }) => apiCode !== undefined
-  )
+  const answered = brokerAnswer(error)
   const reason = reasonOf(error)
   // Credentials may be renewed in their files, so Kafka's own names for it, which it does not call retriable, count as ours.
-  if (answered !== undefined && REFUSED_CREDENTIALS.has(errorName(answered.apiCode!))) {
+  if (answered !== undefined && REFUSED_CREDENTIALS.has(errorName(answered.apiCode))) {
     return new ClusterError('AUTHENTICATION', `${context}: ${reason}`, true, { cause: error })
   }
   if (answered !== undefined) {
-    return brokerError(answered.apiCode!, context, { cause: error, said: answered.serverErrorMessage })
+    return brokerError(answered.apiCode, context, { cause: error, said: answered.serverErrorMessage })
   }
   if (/SASL authentication failed|suitable SASL mechanism/i.test(reason)) {
     return new ClusterError('AUTHENTICATION', `${context}: ${reason}`, true, { cause: error })
@@ -116,6 +114,12 @@ export function reasonOf(error: unknown): string {
     .map(({ message }) => message.replaceAll(/\s+/g, ' ').trim())
     .filter(message => message !== '')
   return messages.length === 0 ? String(error) : [...new Set(messages)].join(': ')
+}
+
+/** What a broker answered with, in what the library threw; `undefined` where no broker answered. */
+export function brokerAnswer(error: unknown): { apiCode: number; serverErrorMessage?: string | null } | undefined {
+  const causes = causesOf(error) as { apiCode?: number; serverErrorMessage?: string | null }[]
+  return causes.find((cause): cause is { apiCode: number } => cause.apiCode !== undefined)
 }
 
 const CAUSES_MAX = 5

@@ -9,7 +9,7 @@ import { type ClusterError, librdkafkaError } from './errors.ts'
 import { type KeptSecrets, readSecurity } from './kept-secrets.ts'
 import { hearTroubles } from './librdkafka-troubles.ts'
 import { partitionKey, type TopicPartition } from './offsets.ts'
-import { Backoff, patiently, pause } from './retry.ts'
+import { Backoff, pause, within } from './retry.ts'
 
 /** Progress of one partition as the group keeps it. */
 export interface CommittedOffset extends TopicPartition {
@@ -218,14 +218,14 @@ export class GroupMember {
       const empty = Promise.withResolvers<void>()
       this.#whenEmpty = empty.resolve
       this.#consumer.unsubscribe()
-      await patiently(empty.promise, HAND_OVER_TIMEOUT_MS)
-      if (isMember !== undefined && !this.#isCoordinatorSilent) await patiently(untilLeft(isMember), LEAVE_TIMEOUT_MS)
+      await within(empty.promise, HAND_OVER_TIMEOUT_MS)
+      if (isMember !== undefined && !this.#isCoordinatorSilent) await within(untilLeft(isMember), LEAVE_TIMEOUT_MS)
     }
     clearInterval(this.#polling)
     // The farewell blocks a thread until the coordinator answers, and the process can't end before it; without one the
     // group finds out by itself when the session times out.
     if (this.#isCoordinatorSilent) return
-    await patiently(new Promise<void>(resolve => this.#consumer.disconnect(() => resolve())), CLOSE_TIMEOUT_MS)
+    await within(new Promise<void>(resolve => this.#consumer.disconnect(() => resolve())), CLOSE_TIMEOUT_MS)
   }
 
   #poll(): void {

@@ -6,7 +6,7 @@
  */
 import type { ClusterConfig, SaslMechanism } from '../config/types.ts'
 import { ofCluster, PER_CLUSTER } from '../config/variables.ts'
-import { ClusterError, causesOf, errorName, reasonOf, toClusterError } from './errors.ts'
+import { brokerAnswer, ClusterError, causesOf, errorName, reasonOf, toClusterError } from './errors.ts'
 import { TokenError } from './oauth-token.ts'
 
 type PerCluster = keyof typeof PER_CLUSTER
@@ -39,9 +39,9 @@ function saidOf(error: unknown): string {
 function refusalOf(error: unknown, cluster: ClusterConfig): string | undefined {
   const tokenError = causesOf(error).find(cause => cause instanceof TokenError)
   if (tokenError !== undefined) return sentence(tokenRefusal(tokenError), cluster)
-  const causes = causesOf(error) as { code?: unknown; apiCode?: number; message: string }[]
+  const causes = causesOf(error) as { code?: unknown; message: string }[]
   const codes = causes.map(({ code }) => code).filter(code => typeof code === 'string')
-  const answered = causes.find(({ apiCode }) => apiCode !== undefined)?.apiCode
+  const answered = brokerAnswer(error)?.apiCode
   const message = causes.map(cause => cause.message).join(': ')
   const refusal =
     tlsRefusal(codes, cluster) ??

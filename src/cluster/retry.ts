@@ -35,12 +35,19 @@ export async function pause(ms: number, signal?: AbortSignal): Promise<void> {
   }
 }
 
-/** Waits for the promise, but no longer than this; what comes of it is for somebody else. */
-export async function patiently(promise: Promise<unknown>, timeoutMs: number): Promise<void> {
+/**
+ * Waits for the promise, but no longer than this: what comes of it later is for nobody.
+ * @param late what is given, or thrown, in its place
+ */
+export async function within<T, Late = undefined>(
+  promise: Promise<T>,
+  timeoutMs: number,
+  late: () => Late = () => undefined as Late
+): Promise<T | Late> {
   const timeUp = Promise.withResolvers<void>()
   const timer = setTimeout(timeUp.resolve, timeoutMs)
   try {
-    await Promise.race([promise, timeUp.promise])
+    return await Promise.race([promise, timeUp.promise.then(late)])
   } finally {
     clearTimeout(timer)
   }

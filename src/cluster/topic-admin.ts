@@ -7,9 +7,9 @@ import {
 import type { ClusterConfig } from '../config/types.ts'
 import { type AclBinding, fromAcl, LITERAL_TOPIC_ACLS, toAcl } from './acl.ts'
 import { platformaticOptions } from './client-options.ts'
-import { adminAnswerDespiteErrors, brokerError, ClusterError, causesOf } from './errors.ts'
+import { adminAnswerDespiteErrors, brokerAnswer, brokerError, ClusterError } from './errors.ts'
 import { connectionError } from './refusal.ts'
-import { pause } from './retry.ts'
+import { within } from './retry.ts'
 
 /** One entry of a topic's configuration that was set on the topic itself. */
 export interface TopicConfigEntry {
@@ -224,18 +224,14 @@ export class TopicAdmin {
    */
   async #answered<T>(ask: () => Promise<T>): Promise<T> {
     const admin = this.#admin
-    const over = new AbortController()
     try {
-      return await Promise.race([ask(), tooLate(over.signal)])
+      return await within(ask(), ANSWER_TIMEOUT_MS, tooLate)
     } catch (error) {
-      const isAnswer = causesOf(error).some(cause => (cause as { apiCode?: number }).apiCode !== undefined)
-      if (!isAnswer && this.#admin === admin) {
+      if (brokerAnswer(error) === undefined && this.#admin === admin) {
         this.#admin = this.#newAdmin()
         admin.close().catch(() => {})
       }
       throw error
-    } finally {
-      over.abort()
     }
   }
 
@@ -256,8 +252,7 @@ export class TopicAdmin {
 }
 
 /** Fails long after every connection and request of one call should have given up by itself. */
-async function tooLate(signal: AbortSignal): Promise<never> {
-  await pause(ANSWER_TIMEOUT_MS, signal)
+function tooLate(): never {
   throw new Error(`no answer within ${ANSWER_TIMEOUT_MS / 1000} s`)
 }
 

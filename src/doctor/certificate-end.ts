@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto'
 import type { Notes } from './finding.ts'
 
 const WARNING_DAYS = 21
@@ -10,4 +11,9 @@ export function checkCertificateEnd(what: string, endsAtMs: number, notes: Notes
   if (days < 0) notes.problem(`${what} has ended (${at})`, 'renew it')
   else if (days < WARNING_DAYS) notes.warning(`${what} ends in ${days} days (${at})`, 'renew it')
   else notes.ok(`${what} is good until ${at}`)
+}
+
+/** When a certificate ends, in milliseconds of the epoch. @throws where the text is none */
+export function endOfCertificate(pem: string): number {
+  return Date.parse(new X509Certificate(pem).validTo)
 }

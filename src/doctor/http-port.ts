@@ -1,7 +1,6 @@
-import { X509Certificate } from 'node:crypto'
 import { createSecureContext } from 'node:tls'
 import type { Config } from '../config/types.ts'
-import { checkCertificateEnd } from './certificate-end.ts'
+import { checkCertificateEnd, endOfCertificate } from './certificate-end.ts'
 import { Notes, type Tell } from './finding.ts'
 
 /** Whether https can be served: a worker whose certificate and key do not do for that ends at its start. */
@@ -11,7 +10,7 @@ export function checkHttpPort({ tls }: Pick<Config['http'], 'tls'>, tell: Tell):
   try {
     const cert = tls.cert()
     createSecureContext({ cert, key: tls.key() })
-    checkCertificateEnd('the certificate of the HTTP port', Date.parse(new X509Certificate(cert).validTo), notes)
+    checkCertificateEnd('the certificate of the HTTP port', endOfCertificate(cert), notes)
   } catch (error) {
     notes.problem(
       `https cannot be served: ${(error as Error).message}`,

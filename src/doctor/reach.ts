@@ -1,5 +1,4 @@
 /** Whether each broker can be talked to, by the names that we are given and by those that the cluster gives. */
-import { X509Certificate } from 'node:crypto'
 import type { Cluster } from '../cluster/cluster.ts'
 import { tryControlPlaneLogin } from '../cluster/control-plane-login.ts'
 import { ClusterError } from '../cluster/errors.ts'
@@ -8,7 +7,7 @@ import { whatToCheck } from '../cluster/refusal.ts'
 import type { BootstrapServer, ClusterConfig } from '../config/types.ts'
 import { clusterPrefix } from '../config/variables.ts'
 import { concurrently } from '../status/concurrently.ts'
-import { checkCertificateEnd } from './certificate-end.ts'
+import { checkCertificateEnd, endOfCertificate } from './certificate-end.ts'
 import { checkClearText } from './clear-text.ts'
 import { Notes, type Tell } from './finding.ts'
 import { releaseOf } from './kafka-release.ts'
@@ -139,7 +138,7 @@ function checkClientCertificate({ tls }: ClusterConfig, notes: Notes): void {
   if (tls?.cert === undefined) return
   try {
     const pem = tls.cert()
-    checkCertificateEnd('the client certificate', Date.parse(new X509Certificate(pem).validTo), notes)
+    checkCertificateEnd('the client certificate', endOfCertificate(pem), notes)
   } catch (error) {
     notes.problem(`the client certificate can't be read (${(error as Error).message})`, 'give a PEM certificate')
   }

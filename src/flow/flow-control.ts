@@ -10,7 +10,7 @@ import { Cluster } from '../cluster/cluster.ts'
 import { type CommittedOffset, GroupMember } from '../cluster/group-member.ts'
 import { isMember } from '../cluster/group-state.ts'
 import { partitionKey, type TopicPartition } from '../cluster/offsets.ts'
-import { Backoff, pause } from '../cluster/retry.ts'
+import { Backoff, pause, within } from '../cluster/retry.ts'
 import { TopicAdmin } from '../cluster/topic-admin.ts'
 import { HEARTBEATS_TOPIC, isHeartbeatProbe } from '../config/name-filter.ts'
 import type { Config, FlowConfig } from '../config/types.ts'
@@ -189,7 +189,7 @@ export class FlowControl {
   async stop(): Promise<void> {
     this.#stopping.abort()
     // What asks a cluster that does not answer has nothing left to do: closing the connections ends it.
-    await Promise.race([this.#running, pause(WIND_UP_MS)])
+    if (this.#running !== undefined) await within(this.#running, WIND_UP_MS)
     // The hand-over in the first one commits through the second.
     await this.#member?.close(() => {
       const { flow, config, clientId } = this.#options

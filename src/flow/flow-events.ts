@@ -1,6 +1,6 @@
 import type { Cluster } from '../cluster/cluster.ts'
 import { ClusterError } from '../cluster/errors.ts'
-import { Backoff, patiently, pause } from '../cluster/retry.ts'
+import { Backoff, pause, within } from '../cluster/retry.ts'
 import type { TopicAdmin } from '../cluster/topic-admin.ts'
 import type { FlowConfig } from '../config/types.ts'
 import { EventReader, type LoggedEvent } from '../events/event-log.ts'
@@ -106,7 +106,7 @@ export class FlowEvents {
   /** What waits is tried once more, for as long as a worker that ends may take. */
   async close(): Promise<void> {
     this.#closing.abort()
-    await patiently(this.#writing, WIND_UP_MS)
+    await within(this.#writing, WIND_UP_MS)
     this.#isClosed = true
     await this.#writer.close()
   }

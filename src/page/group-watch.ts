@@ -1,6 +1,6 @@
 import { ClusterError } from '../cluster/errors.ts'
 import { partitionKey } from '../cluster/offsets.ts'
-import { pause } from '../cluster/retry.ts'
+import { pause, within } from '../cluster/retry.ts'
 import type { GroupLooker, GroupSeen } from './group-look.ts'
 
 /** What was seen last. */
@@ -62,7 +62,7 @@ export class GroupWatch {
 
   async close(): Promise<void> {
     this.#closing.abort()
-    await Promise.race([this.#watching, pause(WIND_UP_MS)])
+    if (this.#watching !== undefined) await within(this.#watching, WIND_UP_MS)
   }
 
   async #watch(): Promise<void> {

@@ -2,6 +2,7 @@
 import { Cluster } from '../cluster/cluster.ts'
 import { ClusterError } from '../cluster/errors.ts'
 import { EARLIEST, LATEST, listOffsets, partitionKey } from '../cluster/offsets.ts'
+import { within } from '../cluster/retry.ts'
 import type { Config, FlowConfig } from '../config/types.ts'
 import { comparePartition, type PartitionPair, type ReadAmount } from './compare-partition.ts'
 import { VerifyError } from './errors.ts'
@@ -70,13 +71,10 @@ function nextSourceOffset(pair: PartitionPair, memory: Memory, options: VerifyOp
  */
 export async function readMetadata(cluster: Cluster): Promise<void> {
   const { alias, bootstrapServers } = cluster.config
-  let timer: NodeJS.Timeout | undefined
-  const timeout = new Promise<never>((_, reject) => {
-    const seconds = FIRST_ANSWER_TIMEOUT_MS / 1000
-    timer = setTimeout(() => reject(new Error(`no answer within ${seconds} s`)), FIRST_ANSWER_TIMEOUT_MS)
-  })
   try {
-    await Promise.race([cluster.refresh(), timeout])
+    await within(cluster.refresh(), FIRST_ANSWER_TIMEOUT_MS, () => {
+      throw new Error(`no answer within ${FIRST_ANSWER_TIMEOUT_MS / 1000} s`)
+    })
   } catch (error) {
     const servers = bootstrapServers.map(({ host, port }) => `${host}:${port}`).join(',')
     const reason = error instanceof Error ? error.message : String(error)
@@ -86,8 +84,6 @@ export async function readMetadata(cluster: Cluster): Promise<void> {
       'check its address, that it runs, and its security settings',
       { cause: error }
     )
-  } finally {
-    clearTimeout(timer)
   }
 }
 

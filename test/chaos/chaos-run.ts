@@ -4,7 +4,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { runFarlog } from '../support/farlog-process.ts'
-import { within } from '../support/wait.ts'
+import { giveUpAfter } from '../support/wait.ts'
 import { type Bed, makeBed } from './bed.ts'
 import { allCaughtUp } from './caught-up.ts'
 import { checkFlow } from './checker/check-flow.ts'
@@ -113,10 +113,10 @@ interface Running {
 async function runAndJudge(options: ChaosOptions, running: Running): Promise<Judgement> {
   const { bed, writers, workers, say } = running
   for (let worker = 0; worker < WORKERS; worker++) await workers.start(worker)
-  await within(makeFaults(options, running), options.lengthMs + TIMEOUTS_MS.heal, 'all faults to be over')
+  await giveUpAfter(options.lengthMs + TIMEOUTS_MS.heal, makeFaults(options, running), 'all faults to be over')
   // Every fault has undone itself.
   say('all faults are over; the writers finish')
-  running.books = await within(writers.stop(), TIMEOUTS_MS.finish, 'the writers to finish')
+  running.books = await giveUpAfter(TIMEOUTS_MS.finish, writers.stop(), 'the writers to finish')
   say('waiting for the copy to catch up')
   const stuck = await allCaughtUp(bed, workers, TIMEOUTS_MS.catchUp).then(
     () => [],
@@ -124,11 +124,11 @@ async function runAndJudge(options: ChaosOptions, running: Running): Promise<Jud
   )
   say(stuck.length === 0 ? 'the copy has caught up: comparing both sides' : 'the copy is stuck: comparing both sides')
   const judgeMs = TIMEOUTS_MS.judge + options.lengthMs
-  const verdicts = await within(check(running), judgeMs, 'both sides to be compared')
+  const verdicts = await giveUpAfter(judgeMs, check(running), 'both sides to be compared')
   say('farlog verify --json')
   const acknowledged = running.books.reduce((sum, book) => sum + acknowledgedIn(book), 0)
   const verified = runFarlog(['verify', '--json'], bed.directEnv)
-  const { code, stdout, stderr } = await within(verified, judgeMs, 'farlog verify')
+  const { code, stdout, stderr } = await giveUpAfter(judgeMs, verified, 'farlog verify')
   const difference = code === 0 ? [] : [`farlog verify ended with ${code}`]
   return { acknowledged, verdicts, verification: stdout + stderr, troubles: [...stuck, ...difference] }
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { createServer } from 'node:net'
-import { setTimeout as sleep } from 'node:timers/promises'
+import { within } from '../../src/cluster/retry.ts'
 import { caughtUp, partitionsOf } from '../support/caught-up.ts'
 import { type FarlogProcess, runFarlog, startFarlog } from '../support/farlog-process.ts'
 import { freePorts } from '../support/free-port.ts'
@@ -99,7 +99,7 @@ describe('farlog run with a wrong configuration', function () {
         FARLOG_HTTP_HOST: '0.0.0.0',
         FARLOG_HTTP_PORT: String(port)
       })
-      const exit = await within(20_000, worker.exit)
+      const exit = await within(worker.exit, 20_000)
       assert.equal(exit?.code, 1)
       assert.equal(worker.otherOutput.length, 1)
       assert.match(worker.otherOutput[0]!, new RegExp(`^farlog: .*${port}.*FARLOG_HTTP_PORT`))
@@ -231,7 +231,7 @@ describe('farlog run from start to stop', function () {
       try {
         await stoppedMirroring(worker, topic, side)
         worker.kill('SIGTERM')
-        assert.deepEqual(await within(POD_GRACE_MS, worker.exit), { code: 0, signal: null })
+        assert.deepEqual(await within(worker.exit, POD_GRACE_MS), { code: 0, signal: null })
       } finally {
         await broker!.kill('SIGCONT')
       }
@@ -255,13 +255,4 @@ function clusters(east: string, west: string): Record<string, string> {
     FARLOG_EAST_BOOTSTRAP_SERVERS: east,
     FARLOG_WEST_BOOTSTRAP_SERVERS: west
   }
-}
-
-/** What the promise gives, or `undefined` where it takes longer. */
-async function within<T>(timeoutMs: number, promise: Promise<T>): Promise<T | undefined> {
-  const settled = new AbortController()
-  const timeUp = sleep(timeoutMs, undefined, { signal: settled.signal }).catch(() => undefined)
-  const first = await Promise.race([promise, timeUp])
-  settled.abort()
-  return first
 }

@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { inspect } from 'node:util'
+import { within } from '../../src/cluster/retry.ts'
 
 export interface UntilOptions {
   /** 30 s unless said otherwise. */
@@ -29,11 +30,8 @@ export async function until<T>(
     let last: string
     try {
       // It may wait for something itself.
-      const value = await within(
-        Promise.resolve(condition()),
-        Math.max(deadline - performance.now(), LAST_LOOK_MS),
-        'an answer'
-      )
+      const leftMs = Math.max(deadline - performance.now(), LAST_LOOK_MS)
+      const value = await giveUpAfter(leftMs, Promise.resolve(condition()), 'an answer')
       if (value) return value as Truthy<T>
       last = `last value: ${inspect(value, { depth: 6 })}`
     } catch (error) {
@@ -45,17 +43,11 @@ export async function until<T>(
   }
 }
 
-/** What the promise gives, or an error when it takes longer: what it is about then goes on, and nobody looks at it. */
-export async function within<T>(promise: Promise<T>, timeoutMs: number, describe: string): Promise<T> {
-  using timers = new DisposableStack()
-  const late = new Promise<never>((_, reject) => {
-    const error = new Error(`Waited ${timeoutMs / 1000} s for ${describe}`)
-    timers.adopt(
-      setTimeout(() => reject(error), timeoutMs),
-      clearTimeout
-    )
+/** What the promise gives, or an error when it takes longer. @param describe as in `UntilOptions` */
+export function giveUpAfter<T>(timeoutMs: number, promise: Promise<T>, describe: string): Promise<T> {
+  return within(promise, timeoutMs, () => {
+    throw new Error(`Waited ${timeoutMs / 1000} s for ${describe}`)
   })
-  return await Promise.race([promise, late])
 }
 
 /** Thrown by a condition of `until` that can no longer become true: the waiting ends at once. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
-import { Backoff, pause } from '../../../src/cluster/retry.ts'
+import { Backoff, pause, within } from '../../../src/cluster/retry.ts'
 
 const aRandom = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true })
 
@@ -78,5 +78,23 @@ describe('a pause', () => {
     await pause(20, new AbortController().signal)
     // Timers may fire up to a millisecond early.
     assert.ok(performance.now() - startedMs >= 19)
+  })
+})
+
+describe('within', () => {
+  const never = new Promise<string>(() => {})
+
+  it('gives what comes in time, and throws what fails in time', async () => {
+    assert.equal(await within(Promise.resolve('here'), 10_000), 'here')
+    await assert.rejects(within(Promise.reject(new Error('refused')), 10_000), /refused/)
+  })
+
+  it('gives up after the time, with what is said for that', async () => {
+    assert.equal(await within(never, 5), undefined)
+    assert.equal(await within(never, 5, () => 'late'), 'late')
+    const tooLate = () => {
+      throw new Error('no answer')
+    }
+    await assert.rejects(within(never, 5, tooLate), /no answer/)
   })
 })
