@@ -1,5 +1,6 @@
 import { type BatchView, batchesIn } from '../records/batch.ts'
 import type { Codec } from '../records/codecs.ts'
+import { IntactRuns } from '../records/intact-runs.ts'
 import { type BatchSink, spliceBatch } from '../records/splice.ts'
 import { HopDetector, ProvenanceHeader } from './provenance.ts'
 
@@ -56,9 +57,10 @@ export class Rewriter {
     let copiedRecords = 0
     let loopedRecords = 0
     let nextOffset = fetchOffset
+    const intact = new IntactRuns()
     for (const batch of batchesIn(bytes)) {
       // First of all: the offset that says what may be skipped is among what may be damaged.
-      batch.assertIntact()
+      intact.assertIntact(batch)
       if (batch.lastOffset < fetchOffset) continue
       nextOffset = batch.lastOffset + 1
       if (aborted.covers(batch) || batch.isControl || batch.recordCount === 0) continue
