@@ -36,6 +36,8 @@ interface Lane {
   readonly ready: Set<PartitionWriter>
   inFlightRequests: number
   inFlightBytes: number
+  /** As measured when the connection was opened; 0 while there is none. */
+  roundTripMs: number
 }
 
 /**
@@ -68,10 +70,17 @@ export class Dispatcher {
     this.#send(lane)
   }
 
+  /** To the farthest broker that was written to, in milliseconds; 0 before the first. */
+  get roundTripMs(): number {
+    let longest = 0
+    for (const { roundTripMs } of this.#lanes.values()) longest = Math.max(longest, roundTripMs)
+    return longest
+  }
+
   #lane(nodeId: number): Lane {
     let lane = this.#lanes.get(nodeId)
     if (lane === undefined) {
-      lane = { nodeId, ready: new Set(), inFlightRequests: 0, inFlightBytes: 0 }
+      lane = { nodeId, ready: new Set(), inFlightRequests: 0, inFlightBytes: 0, roundTripMs: 0 }
       this.#lanes.set(nodeId, lane)
     }
     return lane
@@ -119,6 +128,7 @@ export class Dispatcher {
     lane.inFlightBytes += bytes
     try {
       const connection = await this.#cluster.batchBroker(lane.nodeId, PURPOSE)
+      lane.roundTripMs = connection.roundTripMs
       const response = await produce(
         connection,
         sent.map(({ writer, batch }) => ({

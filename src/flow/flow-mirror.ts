@@ -90,6 +90,11 @@ export class FlowMirror {
     const { maxBytesPerSecond: bytesPerSecond } = config
     this.#budget = bytesPerSecond > 0 ? new ByteBudget({ bytesPerSecond, backlogShare, shared: budget }) : undefined
     const retrying = (operation: string, error: string) => this.#retrying(operation, error)
+    const dispatcher = new Dispatcher(
+      destination,
+      { retrying: (writer, error) => retrying('produce', `${writer.topic}-${writer.partition}: ${error}`) },
+      signal
+    )
     const flowFields = { source: flow.source.alias, destination: flow.destination.alias }
     this.#context = {
       source,
@@ -103,15 +108,12 @@ export class FlowMirror {
         cluster: source,
         signal,
         hasRoom: (isBacklog, areBoth) => this.#buffered.hasRoom(isBacklog, areBoth),
+        destinationRoundTripMs: () => dispatcher.roundTripMs,
         budget: this.#budget,
         isOrdered: backlogShare < 1,
         retrying: error => retrying('fetch', error)
       }),
-      dispatcher: new Dispatcher(
-        destination,
-        { retrying: (writer, error) => retrying('produce', `${writer.topic}-${writer.partition}: ${error}`) },
-        signal
-      ),
+      dispatcher,
       buffered: this.#buffered,
       delayMs: config.delayMs,
       fence: new Fence(destination),

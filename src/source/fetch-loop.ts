@@ -60,6 +60,8 @@ export interface SourceReaderOptions {
    * @param areBoth whether there are partitions with new traffic as well as with backlog
    */
   hasRoom(isBacklog: boolean, areBoth: boolean): boolean
+  /** How long the way is that acknowledgements come from: over a long one more is under way. */
+  destinationRoundTripMs(): number
   /** What may be fetched in a second; `undefined`: no limit. */
   readonly budget?: ByteBudget | undefined
   /** New traffic goes before backlog: each kind has fetch loops of its own. */
@@ -79,7 +81,7 @@ const MIB = 1024 * 1024
 /**
  * How much one answer may hold, and how much of a partition it may (a single batch that is larger comes whole all the
  * same), the more the longer the round trip; and how much of a partition may be here unacknowledged before no more is
- * asked for: one slow leader at the destination can't take all the memory.
+ * asked for, by the longer of the two ways: one slow leader at the destination can't take all the memory.
  */
 const FETCH_WINDOWS = [
   { roundTripMsMin: 0, answerBytesMax: 4 * MIB, partitionBytesMax: MIB, bufferedBytesMax: 4 * MIB },
@@ -91,6 +93,10 @@ const FETCH_WINDOWS = [
     bufferedBytesMax: 8 * MIB
   }
 ] as const
+function windowAt(roundTripMs: number): (typeof FETCH_WINDOWS)[number] {
+  return FETCH_WINDOWS.findLast(({ roundTripMsMin }) => roundTripMs >= roundTripMsMin)!
+}
+
 /** After this many bytes of rewriting, answers and acknowledgements get a turn. */
 const PROCESS_BYTES_PER_TURN = 1024 * 1024
 
@@ -158,6 +164,7 @@ export class FetchLoop {
   readonly #wakeup = new Wakeup()
   readonly #backoff = new Backoff(50, 5_000)
   #window: (typeof FETCH_WINDOWS)[number] = FETCH_WINDOWS[0]
+  #bufferedBytesMax: number = FETCH_WINDOWS[0].bufferedBytesMax
   #isRunning = false
   /** A request is under way, or its answer is being looked at. */
   #isAsking = false
@@ -296,7 +303,7 @@ export class FetchLoop {
     this.#isAsking = true
     try {
       const connection = await this.#options.cluster.batchBroker(this.#nodeId, this.#purpose)
-      this.#setWindow(connection.roundTripMs)
+      this.#setWindows(connection.roundTripMs)
       const maxBytes = this.#answerBytesMax
       const response = await fetch(connection, {
         maxWaitMs: Math.ceil(this.#maxWaitMs),
@@ -368,7 +375,7 @@ export class FetchLoop {
   #lookAtTouched(): void {
     for (const reading of this.#touched) {
       const { key, target, leaderEpoch } = reading
-      if (!target.isOpen || target.bufferedBytes >= this.#window.bufferedBytesMax) {
+      if (!target.isOpen || target.bufferedBytes >= this.#bufferedBytesMax) {
         this.#crowded.add(reading)
         this.#session.leave(key)
         continue
@@ -402,10 +409,12 @@ export class FetchLoop {
     return true
   }
 
-  #setWindow(roundTripMs: number): void {
-    const window = FETCH_WINDOWS.findLast(({ roundTripMsMin }) => roundTripMs >= roundTripMsMin)!
-    if (window === this.#window) return
+  #setWindows(roundTripMs: number): void {
+    const window = windowAt(roundTripMs)
+    const bufferedBytesMax = windowAt(Math.max(roundTripMs, this.#options.destinationRoundTripMs())).bufferedBytesMax
+    if (window === this.#window && bufferedBytesMax === this.#bufferedBytesMax) return
     this.#window = window
+    this.#bufferedBytesMax = bufferedBytesMax
     for (const reading of this.#readings.values()) this.#touched.add(reading)
     this.#lookAtTouched()
   }

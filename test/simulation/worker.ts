@@ -223,6 +223,7 @@ export class Worker implements Member {
         cluster: sourceCluster,
         signal,
         hasRoom: () => true,
+        destinationRoundTripMs: () => 0,
         isOrdered: true,
         retrying: error => note('fetch failed', error)
       }),

@@ -42,6 +42,26 @@ describe('SourceReader', () => {
     assert.deepEqual([...asked.values()], [1, 1, 2, 2, 4, 4])
   })
 
+  it('lets more of a partition be here unacknowledged the longer either way is', async () => {
+    const mostBuffered = async (roundTripMs: number, destinationRoundTripMs: number) => {
+      const { source, targets, reader } = await reading(roundTripMs, 2, {
+        destinationRoundTripMs: () => destinationRoundTripMs
+      })
+      await everyRequestAnswered(source, 3)
+      for (const mib of [12, 8, 4, 1]) {
+        targets[1]!.bufferedBytes = mib * MIB - 1
+        reader.roomMade(targets[1]!)
+        await everyRequestAnswered(source, 3)
+        if (source.held.some(({ asked }) => asked.some(({ partition }) => partition === 1))) return mib
+      }
+      return 0
+    }
+    assert.equal(await mostBuffered(0, 0), 4)
+    assert.equal(await mostBuffered(20, 39), 4)
+    assert.equal(await mostBuffered(40, 0), 8)
+    assert.equal(await mostBuffered(0, 40), 8)
+  })
+
   it('hands over every record of every partition once and in order, also while it spreads them', async () => {
     await fc.assert(
       fc.asyncProperty(
@@ -266,6 +286,7 @@ async function reading(roundTripMs: number, partitions: number, options: Partial
     cluster: source.cluster,
     signal: abort.signal,
     hasRoom: () => true,
+    destinationRoundTripMs: () => 0,
     retrying: error => assert.fail(error),
     ...options
   })

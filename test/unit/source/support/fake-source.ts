@@ -81,7 +81,7 @@ export class FakeTarget implements FetchTarget {
   readonly topicId = TOPIC.topicId
   readonly partition: number
   readonly lastFetchedEpoch = 5
-  readonly bufferedBytes = 0
+  bufferedBytes = 0
   readonly fetchBytesMax = Number.POSITIVE_INFINITY
   dueAtMs = 0
   isBacklog = true
