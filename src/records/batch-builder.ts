@@ -20,6 +20,8 @@ import {
 } from './batch.ts'
 import type { BufferPool } from './buffer-pool.ts'
 import { Codec, compress } from './codecs.ts'
+import { deflateKnown } from './deflate.ts'
+import { KnownMatches } from './known-matches.ts'
 
 /** Who writes a batch, and where in that writer's sequence it stands (KIP-98). */
 export interface ProducerStamp {
@@ -51,11 +53,14 @@ export class BatchBuilder {
   /** Distinct record timestamps in a row and how many records share each: what latency is measured from. */
   readonly timestamps: number[] = []
   readonly timestampCounts: number[] = []
+  /** What repeats in the records, as long as that is known of all of them: they are compressed with it then. */
+  matches: KnownMatches | undefined
 
   constructor(pool: BufferPool, codec: Codec, capacityBytes: number) {
     this.#pool = pool
     this.codec = codec
     this.bytes = pool.acquire(capacityBytes)
+    if (codec === Codec.gzip) this.matches = new KnownMatches(pool, capacityBytes)
   }
 
   /** Makes room for `more` bytes behind the last record. */
@@ -87,7 +92,7 @@ export class BatchBuilder {
   /** Compresses if need be, fills in the header and the CRC, and returns the finished batch. The builder is spent. */
   seal(stamp: ProducerStamp): SealedBatch {
     if (this.codec !== Codec.none) {
-      const compressed = compress(this.codec, this.bytes.subarray(BATCH_OVERHEAD_BYTES, this.length))
+      const compressed = this.#compressed()
       const larger = this.#pool.acquire(BATCH_OVERHEAD_BYTES + compressed.length)
       compressed.copy(larger, BATCH_OVERHEAD_BYTES)
       this.#pool.release(this.bytes)
@@ -113,8 +118,22 @@ export class BatchBuilder {
     return { bytes: bytes.subarray(0, this.length), release: () => this.#pool.release(bytes) }
   }
 
+  #compressed(): Buffer {
+    if (this.matches === undefined) return compress(this.codec, this.bytes.subarray(BATCH_OVERHEAD_BYTES, this.length))
+    const compressed = deflateKnown(this.bytes, BATCH_OVERHEAD_BYTES, this.length, this.matches)
+    this.forgetMatches()
+    return compressed
+  }
+
+  /** Records are appended of which it is not known what repeats. */
+  forgetMatches(): void {
+    this.matches?.release()
+    this.matches = undefined
+  }
+
   /** Gives the memory back without a seal. */
   discard(): void {
+    this.forgetMatches()
     this.#pool.release(this.bytes)
   }
 }

@@ -11,7 +11,7 @@
  * is not yet written or not yet looked at.
  */
 
-import { wordsOf } from './words.ts'
+import { copyMatch, WORD_BYTES, wordsOf } from './words.ts'
 
 /** Magic; version 1, independent blocks, no checksums, no size; blocks of at most 64 KiB; checksum of these two bytes. */
 const HEADER = [0x04, 0x22, 0x4d, 0x18, 0x60, 0x40, 0x82]
@@ -21,7 +21,6 @@ const BLOCK_START = HEADER.length + BLOCK_SIZE_BYTES
 const BLOCK_PLAIN_BYTES_MAX = 64 * 1024
 /** Of a block's size: its bytes are stored as they are. */
 const STORED_BIT = 0x80000000
-const WORD_BYTES = 4
 const SHORTEST_MATCH = 4
 
 const SMALL_BLOCK_BYTES_MAX = 4 * 1024
@@ -96,14 +95,6 @@ function furtherLength(words: DataView, start: number, end: number): number {
 /** How many bytes such a sum took: one for each 255 in it, and the last. */
 function furtherLengthBytes(sum: number): number {
   return Math.floor(sum / 255) + 1
-}
-
-/** A match may reach into what it writes itself; nearer than a word, it is copied byte by byte. */
-function copyMatch(plain: DataView, to: number, distance: number, length: number): void {
-  const end = to + length
-  if (distance >= WORD_BYTES)
-    for (; to < end; to += WORD_BYTES) plain.setInt32(to, plain.getInt32(to - distance, true), true)
-  else for (; to < end; to++) plain.setUint8(to, plain.getUint8(to - distance))
 }
 
 /** A block's last match begins this much before its end, and ends this much before it (the block format's end conditions). */

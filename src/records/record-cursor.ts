@@ -31,8 +31,11 @@ export class RecordCursor {
   headersStart = 0
   headersEnd = 0
 
-  /** @throws RecordsError `UNKNOWN_CODEC`, `UNDECODABLE_RECORDS` or `MALFORMED_BATCH` */
-  constructor(batch: BatchView) {
+  /**
+   * @param plain the records' bytes, where somebody has decompressed them already
+   * @throws RecordsError `UNKNOWN_CODEC`, `UNDECODABLE_RECORDS` or `MALFORMED_BATCH`
+   */
+  constructor(batch: BatchView, plain?: Buffer) {
     this.#baseOffset = batch.baseOffset
     this.#baseTimestamp = batch.baseTimestamp
     this.#count = batch.recordCount
@@ -43,6 +46,12 @@ export class RecordCursor {
       this.bytes = batch.bytes
       this.#at = recordsStart
       this.#end = batch.end
+      return
+    }
+    if (plain !== undefined) {
+      this.bytes = plain
+      this.#at = 0
+      this.#end = plain.length
       return
     }
     const smallBytes = batch.codec === Codec.lz4 ? decodeSmallLz4(batch.words, recordsStart, batch.end) : -1

@@ -10,9 +10,11 @@
  *
  * So the fields in front are read as numbers and written anew, and the two long runs are copied as bytes.
  */
-import type { BatchView } from './batch.ts'
+import { BATCH_OVERHEAD_BYTES, type BatchView } from './batch.ts'
 import type { BatchBuilder } from './batch-builder.ts'
-import type { Codec } from './codecs.ts'
+import { Codec } from './codecs.ts'
+import { inflateTraced, type TracedPlain } from './inflate.ts'
+import { MatchCarrier } from './known-matches.ts'
 import { RecordCursor } from './record-cursor.ts'
 import { sizeOfVarint, sizeOfVarlong, writeVarint, writeVarlong } from './varint.ts'
 
@@ -58,7 +60,9 @@ const BULK_COPY_BYTES = 40
  */
 export function spliceBatch(batch: BatchView, options: SpliceOptions, sink: BatchSink): SpliceResult {
   const appendTimestamp = batch.isLogAppendTime ? batch.maxTimestamp : undefined
-  const record = new RecordCursor(batch)
+  const traced = tracedPlain(batch, options.codec)
+  const carrier = traced && new MatchCarrier(traced.matches)
+  const record = new RecordCursor(batch, traced?.plain)
   const bytes = record.bytes
   let copiedRecords = 0
   let loopedRecords = 0
@@ -96,14 +100,37 @@ export function spliceBatch(batch: BatchView, options: SpliceOptions, sink: Batc
     out[at++] = record.attributes
     at = writeVarlong(out, timestampDelta, at)
     at = writeVarint(out, offsetDelta, at)
+    const payloadAt = at
     at = copy(bytes, record.payloadStart, record.payloadEnd, out, at)
+    const countAt = at
     at = writeVarint(out, headerCount + 1, at)
+    const headersAt = at
     at = copy(bytes, headersStart, headersEnd, out, at)
+    const headerAt = at
     at = copy(header, 0, header.length, out, at)
     builder.added(record.offset, timestamp, at)
+    if (builder.matches !== undefined) {
+      if (carrier === undefined) {
+        builder.forgetMatches()
+      } else {
+        carrier.carry(record.payloadStart, record.payloadEnd, payloadAt, out, builder.matches)
+        carrier.carry(headersStart, headersEnd, headersAt, out, builder.matches)
+        builder.matches.addHeader(out, headersBytes === 0 ? countAt : headerAt, headerAt, at)
+      }
+    }
     copiedRecords++
   }
   return { copiedRecords, loopedRecords }
+}
+
+/**
+ * Below this, a gzip batch is compressed better together with others, for which what repeats has to be looked for anew.
+ */
+const TRACED_BYTES_MIN = 8 * 1024
+
+function tracedPlain(batch: BatchView, codec: Codec): TracedPlain | undefined {
+  if (codec !== Codec.gzip || batch.codec !== Codec.gzip || batch.end - batch.start < TRACED_BYTES_MIN) return undefined
+  return inflateTraced(batch.words, batch.start + BATCH_OVERHEAD_BYTES, batch.end)
 }
 
 /** The most that length (5), attributes (1), timestamp delta (10), offset delta (5) and header count (5) take. */

@@ -5,3 +5,16 @@
 export function wordsOf(bytes: Uint8Array): DataView {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 }
+
+export const WORD_BYTES = 4
+
+/**
+ * Repeats what is `distance` bytes before `to`: a match of LZ4 or deflate, which may reach into what it writes itself. Writes up to
+ * three bytes beyond its end.
+ */
+export function copyMatch(plain: DataView, to: number, distance: number, length: number): void {
+  const end = to + length
+  if (distance >= WORD_BYTES)
+    for (; to < end; to += WORD_BYTES) plain.setInt32(to, plain.getInt32(to - distance, true), true)
+  else for (; to < end; to++) plain.setUint8(to, plain.getUint8(to - distance))
+}

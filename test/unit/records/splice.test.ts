@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict'
+import { gzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import { BatchView, batchesIn } from '../../../src/records/batch.ts'
 import { Codec } from '../../../src/records/codecs.ts'
 import { RecordsError } from '../../../src/records/errors.ts'
 import { type OffsetHeader, spliceBatch } from '../../../src/records/splice.ts'
+import { SeededRandom } from '../../support/seeded-random.ts'
 import { aSourceLog, type SourceBatch } from './support/arbitraries.ts'
 import { libraryDecode } from './support/library-decoder.ts'
 import { LimitedSink } from './support/limited-sink.ts'
@@ -145,6 +147,64 @@ describe('splicing', () => {
     }
   })
 
+  it('carries over what gzip found in large batches, whatever is left out and wherever a new batch begins', () => {
+    const choices = fc.record({
+      seed: fc.integer(),
+      batches: fc.array(fc.integer({ min: 1, max: 500 }), { minLength: 1, maxLength: 4 }),
+      bytesMax: fc.constantFrom(3_000, 40_000, 1_000_000),
+      skip: fc.nat({ max: 30 }),
+      loopRemainder: fc.option(fc.nat({ max: 4 }))
+    })
+    let traced = 0
+    fc.assert(
+      fc.property(choices, ({ seed, batches, bytesMax, skip, loopRemainder }) => {
+        const log = orders(seed, batches)
+        const records = log.flat()
+        const sink = new LimitedSink(bytesMax)
+        let offset = 0
+        const isLooped = (index: number) => records[index]!.headers.length > 0 && index % 5 === loopRemainder
+        const due = records.filter(({ offset }) => offset >= skip)
+        const withHeaders = due.filter(({ headers }) => headers.length > 0).map(record => record.offset)
+        for (const batch of log.map(gzipped)) {
+          spliceBatch(
+            viewOf(batch),
+            {
+              codec: Codec.gzip,
+              fromOffset: skip,
+              bytesBehind: 0,
+              header: offsetHeader,
+              isLooped: () => isLooped(withHeaders[offset++]!)
+            },
+            sink
+          )
+        }
+        traced += sink.builders.filter(({ matches }) => matches !== undefined).length
+        assert.deepEqual(
+          assertBatches(sink, bytesMax),
+          due
+            .filter(record => !isLooped(record.offset))
+            .map(({ offset, ...record }) => ({
+              ...record,
+              headers: [...record.headers, markOf(offset)]
+            }))
+        )
+      }),
+      { numRuns: 60 }
+    )
+    assert.ok(traced > 100, `${traced} destination batches were compressed with what the source’s compressor found`)
+  })
+
+  it('writes gzip that is hardly larger than if it had looked for all repetitions anew', () => {
+    const log = orders(1, [2_000, 2_000]).map(gzipped)
+    const sink = new LimitedSink(1_000_000)
+    spliceAll(log, sink, Codec.gzip)
+    assert.ok(sink.builders[0]!.matches !== undefined)
+    const [bytes, ...others] = sink.seal()
+    assert.equal(others.length, 0)
+    const anewBytes = gzipSync(plainDecompress(Codec.gzip, bytes!.subarray(61))).length
+    assert.ok(bytes!.length < anewBytes * 1.1, `${bytes!.length} bytes, and ${anewBytes}`)
+  })
+
   it('leaves nothing behind of a batch that lies wholly before the position', () => {
     const sink = new LimitedSink(1_000)
     const batch = batchOf([plainRecord(5), plainRecord(6)])
@@ -173,6 +233,28 @@ const offsetHeader: OffsetHeader = { encode: sourceOffset => encodeHeaders([mark
 
 function markOf(sourceOffset: number) {
   return { key: MARK, value: Buffer.from(`${sourceOffset}`) }
+}
+
+/** Records as a shop may write them, in batches of so many: much repeats, and some have headers. */
+function orders(seed: number, batches: readonly number[]): PlainRecord[][] {
+  const random = new SeededRandom(seed)
+  const digits = (count: number) => String(Math.floor(random.next() * 10 ** count))
+  let offset = 0
+  return batches.map(count =>
+    Array.from({ length: count }, () => {
+      const order = `{"order":"${digits(9)}${digits(9)}","customer":{"id":${digits(6)},"tier":"gold"},"total":${digits(4)},"currency":"EUR"}`
+      return plainRecord(offset++, {
+        timestamp: 1_700_000_000_000n + BigInt(digits(3)),
+        key: random.next() < 0.3 ? null : Buffer.from(digits(5)),
+        value: random.next() < 0.1 ? null : Buffer.from(order.repeat(1 + (Number(digits(1)) % 4))),
+        headers: random.next() < 0.7 ? [] : [{ key: 'trace-id', value: Buffer.from(digits(8)) }]
+      })
+    })
+  )
+}
+
+function gzipped(records: readonly PlainRecord[]): Buffer {
+  return encodeBatch(records, batchFields(records, { attributes: Codec.gzip }), plain => gzipSync(plain))
 }
 
 function copyOf({ offset, ...record }: PlainRecord, { appendTimestamp }: SourceBatch): Copy {

@@ -1,0 +1,72 @@
+import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
+import { gunzipSync, gzipSync } from 'node:zlib'
+import fc from 'fast-check'
+import { deflateKnown } from '../../../src/records/deflate.ts'
+import { inflateTraced } from '../../../src/records/inflate.ts'
+import type { Matches } from '../../../src/records/matches.ts'
+import { wordsOf } from '../../../src/records/words.ts'
+import { repetitiveBytes } from './support/repetitive-bytes.ts'
+
+const NO_MATCHES: Matches = { words: new Int32Array(0), count: 0 }
+
+describe('deflateKnown', () => {
+  it('makes what zlib undoes, with all, some or none of the repetitions known', () => {
+    fc.assert(
+      fc.property(repetitiveBytes, fc.nat({ max: 70 }), fc.integer({ min: 1, max: 4 }), (plain, before, known) => {
+        const bytes = Buffer.concat([Buffer.alloc(before, 0xff), plain, Buffer.from('behind')])
+        const matches = matchesOf(plain, before, index => index % known === 0)
+        assert.ok(gunzipSync(deflateKnown(bytes, before, before + plain.length, matches)).equals(plain))
+      }),
+      { numRuns: 1_000 }
+    )
+  })
+
+  it('takes as much room as zlib with the same repetitions', () => {
+    const text = Buffer.from(
+      Array.from({ length: 20_000 }, (_, i) => `order ${(i * 7919) % 10_007} of ${i}, `).join('')
+    )
+    const ours = deflateKnown(text, 0, text.length, matchesOf(text)).length
+    const theirs = gzipSync(text).length
+    assert.ok(ours < theirs * 1.01, `${ours} bytes, and ${theirs}`)
+  })
+
+  it('writes any number of blocks, of bytes that compress well or not at all', () => {
+    for (const plain of [
+      Buffer.alloc(0),
+      Buffer.from([7]),
+      Buffer.alloc(100_000, 7),
+      randomBytes(300_000),
+      Buffer.concat([randomBytes(40_000), Buffer.alloc(3_000_000, 'ab'), randomBytes(70_000)])
+    ]) {
+      for (const matches of [NO_MATCHES, matchesOf(plain)]) {
+        const stream = deflateKnown(plain, 0, plain.length, matches)
+        assert.ok(gunzipSync(stream).equals(plain))
+        assert.ok(stream.length <= plain.length * 1.01 + 400, `${stream.length} bytes of ${plain.length}`)
+      }
+    }
+  })
+
+  it('keeps codes within their limit where some symbols are rarer by far than others', () => {
+    // Each twice as frequent as the one before it would have codes of 22 bits.
+    const parts = Array.from({ length: 15 }, (_, i) => Buffer.alloc(2 ** i, i))
+    const fibonacci = [1, 1]
+    while (fibonacci.length < 22) fibonacci.push(fibonacci.at(-1)! + fibonacci.at(-2)!)
+    for (const plain of [Buffer.concat(parts), Buffer.concat(fibonacci.map((times, i) => Buffer.alloc(times, i)))]) {
+      assert.ok(gunzipSync(deflateKnown(plain, 0, plain.length, NO_MATCHES)).equals(plain))
+    }
+  })
+})
+
+/** What zlib finds in these bytes, at places that count from `before` bytes in front of them. */
+function matchesOf(plain: Buffer, before = 0, isKept: (index: number) => boolean = () => true): Matches {
+  const stream = gzipSync(plain)
+  const traced = inflateTraced(wordsOf(stream), 0, stream.length)
+  assert.ok(traced !== undefined)
+  const { words, count } = traced.matches
+  const kept = Array.from({ length: count }, (_, index) => index).filter(isKept)
+  return {
+    words: Int32Array.from(kept.flatMap(index => [words[2 * index]! + before, words[2 * index + 1]!])),
+    count: kept.length
+  }
+}

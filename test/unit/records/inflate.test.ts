@@ -1,0 +1,110 @@
+import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
+import { constants, gunzipSync, gzipSync } from 'node:zlib'
+import fc from 'fast-check'
+import { inflateTraced } from '../../../src/records/inflate.ts'
+import { MATCH_DISTANCE_BITS } from '../../../src/records/matches.ts'
+import { wordsOf } from '../../../src/records/words.ts'
+import { repetitiveBytes } from './support/repetitive-bytes.ts'
+
+const STRATEGIES = [
+  constants.Z_DEFAULT_STRATEGY,
+  constants.Z_FILTERED,
+  constants.Z_HUFFMAN_ONLY,
+  constants.Z_RLE,
+  constants.Z_FIXED
+]
+const zlibOptions = fc.record({
+  level: fc.integer({ min: 0, max: 9 }),
+  strategy: fc.constantFrom(...STRATEGIES),
+  memLevel: fc.constantFrom(1, 8, 9)
+})
+
+describe('inflateTraced', () => {
+  it('undoes whatever zlib makes, wherever it lies, and names repetitions that are there', () => {
+    fc.assert(
+      fc.property(repetitiveBytes, zlibOptions, fc.nat({ max: 20 }), (plain, options, before) => {
+        const stream = gzipSync(plain, options)
+        const around = Buffer.concat([Buffer.alloc(before, 0xff), stream, Buffer.from('behind')])
+        const traced = inflateTraced(wordsOf(around), before, before + stream.length)
+        assert.ok(traced !== undefined)
+        assert.ok(traced.plain.equals(plain))
+        assertMatches(traced, options.level === 0 || options.strategy === constants.Z_HUFFMAN_ONLY)
+      }),
+      { numRuns: 1_000 }
+    )
+  })
+
+  it('undoes megabytes, with long and stored blocks, and gives up beyond what a batch may have', () => {
+    const text = Buffer.from(Array.from({ length: 40_000 }, (_, i) => `order ${i * i} of ${i}, `).join(''))
+    const plain = Buffer.concat([text, randomBytes(300_000), Buffer.alloc(600_000, 'a'), text])
+    for (const level of [0, 1, 6, 9]) {
+      const stream = gzipSync(plain, { level })
+      assert.ok(inflateTraced(wordsOf(stream), 0, stream.length)?.plain.equals(plain))
+    }
+    const bomb = gzipSync(Buffer.alloc(17 * 1024 * 1024))
+    assert.equal(inflateTraced(wordsOf(bomb), 0, bomb.length), undefined)
+  })
+
+  it('leaves to zlib what is more than one plain member', () => {
+    const stream = gzipSync('plain')
+    const named = Buffer.concat([
+      stream.subarray(0, 3),
+      Buffer.from([8]),
+      stream.subarray(4, 10),
+      Buffer.from('name\0'),
+      stream.subarray(10)
+    ])
+    assert.equal(gunzipSync(named).toString(), 'plain')
+    for (const other of [
+      named,
+      Buffer.concat([stream, stream]),
+      Buffer.concat([stream, Buffer.alloc(3)]),
+      stream.subarray(0, -1),
+      stream.subarray(0, 12),
+      Buffer.alloc(0)
+    ]) {
+      assert.equal(inflateTraced(wordsOf(other), 0, other.length), undefined)
+    }
+  })
+
+  it('takes damaged streams for what zlib takes them for, or leaves them to it', () => {
+    let understood = 0
+    fc.assert(
+      fc.property(repetitiveBytes, zlibOptions, fc.nat(), fc.nat({ max: 255 }), (plain, options, at, byte) => {
+        const stream = gzipSync(plain, options)
+        stream[at % stream.length] = byte
+        const traced = inflateTraced(wordsOf(stream), 0, stream.length)
+        if (traced === undefined) return
+        understood++
+        assert.ok(traced.plain.equals(gunzipSync(stream)))
+      }),
+      { numRuns: 3_000 }
+    )
+    assert.ok(understood > 10, `${understood} were understood: bytes that are as they were, or say nothing`)
+  })
+
+  it('ends, whatever the bytes are', () => {
+    const header = Buffer.from([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3])
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 400 }), body => {
+        const stream = Buffer.concat([header, body, Buffer.alloc(8)])
+        assert.equal(inflateTraced(wordsOf(stream), 0, stream.length)?.plain.length ?? 0, 0)
+      }),
+      { numRuns: 5_000 }
+    )
+  })
+})
+
+function assertMatches({ plain, matches }: NonNullable<ReturnType<typeof inflateTraced>>, isWithout: boolean): void {
+  if (isWithout) assert.equal(matches.count, 0)
+  let last = 0
+  for (let i = 0; i < matches.count; i++) {
+    const at = matches.words[2 * i]!
+    const length = matches.words[2 * i + 1]! >> MATCH_DISTANCE_BITS
+    const distance = (matches.words[2 * i + 1]! & ((1 << MATCH_DISTANCE_BITS) - 1)) + 1
+    assert.ok(at >= last && at + length <= plain.length && distance <= at)
+    for (let j = at; j < at + length; j++) assert.equal(plain[j], plain[j - distance])
+    last = at + length
+  }
+}
