@@ -159,7 +159,7 @@ async function checkCopies(
   const lag = async () => {
     const overview = await overviewOf(config, flow, source.cluster, signal)
     const configs = new Map(pairs.map(({ topic, sourceConfig }) => [topic, sourceConfig]))
-    checkLag(name, overview, configs, tell)
+    checkLag(name, overview, configs, config.delayMs / 1000, tell)
     if (config.delivery !== 'exactly-once') return
     // Of farlog's own heartbeats the last is kept, and it is young.
     const copied = [...configs].flatMap(([topic, topicConfig]) => (topic === HEARTBEATS_TOPIC ? [] : [topicConfig]))

@@ -16,18 +16,20 @@ const STANDING_TOLD_MAX = 3
 /**
  * @param overview `undefined` where no worker has ever run
  * @param configs of the source topics, by name
+ * @param delaySeconds how far behind the copy is kept on purpose
  */
 export function checkLag(
   about: string,
   overview: Pick<FlowOverview, 'partitions' | 'problems' | 'totals'> | undefined,
   configs: ReadonlyMap<string, TopicConfig | ClusterError>,
+  delaySeconds: number,
   tell: Tell
 ): void {
   const notes = new Notes('lag', about, tell)
   const retentions = new Map([...configs].map(([topic, config]) => [topic, retentionSeconds(config)]))
   const untold = [...configs.values()].filter(config => config instanceof ClusterError).length
   if (untold > 0) notes.skipped(`the source does not tell how long it keeps ${counted(untold, 'topic')}`)
-  const isShort = tellShortRetention(retentions, notes)
+  const isShort = tellShortRetention(retentions, delaySeconds, notes)
   if (overview === undefined) {
     if (!isShort && untold === 0) notes.ok('no worker has run yet, and the source keeps records for long enough')
     return
@@ -46,15 +48,35 @@ export function checkLag(
   )
 }
 
-function tellShortRetention(retentions: ReadonlyMap<string, number>, notes: Notes): boolean {
-  const short = [...retentions].filter(([, seconds]) => seconds < RETENTION_SECONDS_WARNING)
+function tellShortRetention(retentions: ReadonlyMap<string, number>, delaySeconds: number, notes: Notes): boolean {
+  const all = [...retentions]
+  const short = all.filter(([, seconds]) => seconds - delaySeconds < RETENTION_SECONDS_WARNING)
   if (short.length === 0) return false
-  const shortest = duration(Math.min(...short.map(([, seconds]) => seconds)))
-  notes.warning(
-    `${listed(short.map(([topic]) => topic))}: the source keeps records for ${shortest} only; an outage that is longer loses them`,
-    'raise retention.ms at the source if that is too short'
-  )
+  const tooShort = short.filter(([, seconds]) => seconds <= delaySeconds)
+  if (tooShort.length > 0) {
+    notes.problem(
+      `${topicsOf(tooShort)}: the source keeps records for ${shortestOf(tooShort)} only, and deletes them before FARLOG_DELAY lets them be copied`,
+      `raise retention.ms at the source well above ${duration(delaySeconds)}, or lower FARLOG_DELAY`
+    )
+  }
+  const others = short.filter(([, seconds]) => seconds > delaySeconds)
+  if (others.length > 0) {
+    const share = delaySeconds > 0 ? `, of which FARLOG_DELAY takes ${duration(delaySeconds)}` : ''
+    const longer = delaySeconds > 0 ? 'longer than the rest' : 'that is longer'
+    notes.warning(
+      `${topicsOf(others)}: the source keeps records for ${shortestOf(others)} only${share}; an outage ${longer} loses them`,
+      'raise retention.ms at the source if that is too short'
+    )
+  }
   return true
+}
+
+function topicsOf(retentions: readonly (readonly [topic: string, seconds: number])[]): string {
+  return listed(retentions.map(([topic]) => topic))
+}
+
+function shortestOf(retentions: readonly (readonly [topic: string, seconds: number])[]): string {
+  return duration(Math.min(...retentions.map(([, seconds]) => seconds)))
 }
 
 function tellStanding(rows: readonly PartitionRow[], notes: Notes): boolean {

@@ -296,13 +296,14 @@ describe('checkHttpPort', () => {
 
 describe('checkLag', () => {
   const DAY_MS = 86_400_000
-  const lagOf = (rows: readonly PartitionRow[], retentionMs: number, policy = 'delete') => {
+  const lagOf = (rows: readonly PartitionRow[], retentionMs: number, policy = 'delete', delaySeconds = 0) => {
     const entry = (value: string) => ({ value, origin: 'topic', isFixed: false }) as const
     const config = new Map([
       ['retention.ms', entry(String(retentionMs))],
       ['cleanup.policy', entry(policy)]
     ])
-    return collect(tell => checkLag('east → west', flowOverview(FLOW, rows), new Map([['orders', config]]), tell))
+    const configs = new Map([['orders', config]])
+    return collect(tell => checkLag('east → west', flowOverview(FLOW, rows), configs, delaySeconds, tell))
   }
 
   it('says when retention is about to overtake the mirror', () => {
@@ -310,6 +311,18 @@ describe('checkLag', () => {
     assert.deepEqual(levels(0.4 * 86_400), ['ok'])
     assert.deepEqual(levels(0.6 * 86_400), ['warning'])
     assert.deepEqual(levels(0.95 * 86_400), ['problem'])
+  })
+
+  it('says when a delay takes up what the source keeps', () => {
+    const messages = (delaySeconds: number, retentionMs = DAY_MS) =>
+      lagOf([row()], retentionMs, 'delete', delaySeconds).map(({ level, message }) => `${level} ${message}`)
+    assert.match(messages(11 * 3_600)[0]!, /^ok/)
+    assert.match(
+      messages(18 * 3_600)[0]!,
+      /^warning orders: the source keeps records for .* only, of which FARLOG_DELAY takes .*; an outage longer than the rest loses them/
+    )
+    assert.match(messages(86_400)[0]!, /^problem orders: .* deletes them before FARLOG_DELAY lets them be copied/)
+    assert.match(messages(86_400, -1)[0]!, /^ok/)
   })
 
   it('does not mind old records of what nobody has begun to mirror, nor what is kept for ever', () => {
@@ -339,7 +352,7 @@ describe('checkLag of a source that does not tell its topics’ settings', () =>
   it('does not say that it keeps records for long enough', () => {
     const refused = new ClusterError('TOPIC_AUTHORIZATION_FAILED', 'refused', false)
     for (const overview of [undefined, flowOverview(FLOW, [row()])]) {
-      const findings = collect(tell => checkLag('east → west', overview, new Map([['orders', refused]]), tell))
+      const findings = collect(tell => checkLag('east → west', overview, new Map([['orders', refused]]), 0, tell))
       assert.deepEqual(
         findings.map(({ level }) => level),
         ['skipped']
