@@ -76,10 +76,11 @@ export class BatchConnection {
     port: number,
     clientId: string,
     pool: BufferPool,
-    onThrottled: (ms: number) => void
+    onThrottled: (ms: number) => void,
+    signal?: AbortSignal
   ): Promise<BatchConnection> {
     let retire = () => {}
-    const opened = await openConnection(cluster, host, port, clientId, () => retire())
+    const opened = await openConnection(cluster, host, port, clientId, { signal, onSessionEnding: () => retire() })
     const roundTripMs = await shortestRoundTripMs(opened)
     const batches = new BatchConnection(
       opened.connection,

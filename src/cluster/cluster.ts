@@ -4,7 +4,7 @@ import { BufferPool } from '../records/buffer-pool.ts'
 import { BatchConnection } from './batch-connection.ts'
 import { BrokerConnection } from './connection.ts'
 import { ClusterError, despiteErrors, errorName, toClusterError } from './errors.ts'
-import { Backoff, pause } from './retry.ts'
+import { Backoff, firstToSucceed, pause } from './retry.ts'
 
 /** Where a partition is led. */
 export interface PartitionLeader {
@@ -197,15 +197,13 @@ export class Cluster {
     const hasFailed = ([key]: [string, Broker]) =>
       this.#reconnects.has(key) || this.#connections.get(key)?.opened?.isOpen === false
     candidates.sort((a, b) => Number(hasFailed(a)) - Number(hasFailed(b)))
-    let failure: unknown
-    for (const [key, broker] of candidates) {
-      try {
-        return await this.#connect(this.#connections, key, broker, this.#openPlain)
-      } catch (error) {
-        failure = error
-      }
+    try {
+      return await firstToSucceed(candidates, HEAD_START_MS, ([key, broker]) =>
+        this.#connect(this.#connections, key, broker, this.#openPlain)
+      )
+    } catch (error) {
+      throw toClusterError(error, this.alias)
     }
-    throw toClusterError(failure, this.alias)
   }
 
   /** Closes all connections to a broker; whoever needs one makes it anew. What is in flight on them fails. */
@@ -231,7 +229,7 @@ export class Cluster {
     const connections = [...this.#connections.values(), ...this.#batchConnections.values()]
     this.#connections.clear()
     this.#batchConnections.clear()
-    // Those that are still being opened close when they are, or give up by themselves: nobody waits for them.
+    // Those that are still being opened give up, or close when they are: nobody waits for them.
     for (const { opened, opening } of connections) {
       if (opened === undefined) void opening.then(connection => connection.close()).catch(() => {})
     }
@@ -255,12 +253,14 @@ export class Cluster {
   }
 
   readonly #openPlain = ({ host, port }: Broker): Promise<BrokerConnection> =>
-    BrokerConnection.open(this.config, host, port, this.#clientId)
+    BrokerConnection.open(this.config, host, port, this.#clientId, this.#closed.signal)
 
   readonly #openForBatches = ({ host, port }: Broker): Promise<BatchConnection> =>
-    BatchConnection.open(this.config, host, port, this.#clientId, this.#pool, ms => {
-      this.#throttledMs += ms
-    })
+    BatchConnection.open(this.config, host, port, this.#clientId, this.#pool, this.#throttled, this.#closed.signal)
+
+  readonly #throttled = (ms: number): void => {
+    this.#throttledMs += ms
+  }
 
   async #connect<C extends Closable>(
     connections: Map<string, OpenConnection<C>>,
@@ -299,6 +299,8 @@ export class Cluster {
   }
 }
 
+/** A broker that stands still is given up after ten times as long. */
+const HEAD_START_MS = 1_000
 const REFRESH_GATHER_MS = 20
 const RECONNECT_FIRST_MS = 50
 const RECONNECT_MAX_MS = 5_000

@@ -58,17 +58,22 @@ export interface Opened {
   readonly metadataVersion: number | undefined
 }
 
-/**
- * Connects, authenticates and asks for the API versions.
- * @param onSessionEnding the broker will close the connection soon unless it authenticates again (KIP-368); by default
- *   the library does that
- */
+export interface OpenOptions {
+  /** Gives up what is still being opened. */
+  readonly signal?: AbortSignal | undefined
+  /**
+   * The broker will close the connection soon unless it authenticates again (KIP-368); by default the library does that.
+   */
+  readonly onSessionEnding?: () => void
+}
+
+/** Connects, authenticates and asks for the API versions. */
 export async function openConnection(
   cluster: ClusterConfig,
   host: string,
   port: number,
   clientId: string,
-  onSessionEnding?: () => void
+  { signal, onSessionEnding }: OpenOptions = {}
 ): Promise<Opened> {
   const address = `${host}:${port}`
   const connection = new Connection(clientId, {
@@ -84,6 +89,8 @@ export async function openConnection(
   connection.on('error', error => {
     failure = error
   })
+  const giveUp = () => connection.socket?.destroy(new Error('the cluster is being closed'))
+  signal?.addEventListener('abort', giveUp)
   try {
     await connection.connect(host, port)
     const { apiKeys, finalizedFeatures } = await askVersions(connection)
@@ -92,6 +99,8 @@ export async function openConnection(
   } catch (error) {
     await closeQuietly(connection)
     throw connectionError(failure ?? error, `${cluster.alias} broker ${address}`, cluster)
+  } finally {
+    signal?.removeEventListener('abort', giveUp)
   }
 }
 
@@ -137,8 +146,14 @@ export class BrokerConnection {
   readonly #watch: OverdueWatch
   #failure: ClusterError | undefined
 
-  static async open(cluster: ClusterConfig, host: string, port: number, clientId: string): Promise<BrokerConnection> {
-    return new BrokerConnection(await openConnection(cluster, host, port, clientId))
+  static async open(
+    cluster: ClusterConfig,
+    host: string,
+    port: number,
+    clientId: string,
+    signal?: AbortSignal
+  ): Promise<BrokerConnection> {
+    return new BrokerConnection(await openConnection(cluster, host, port, clientId, { signal }))
   }
 
   private constructor({ connection, address, versions }: Opened) {

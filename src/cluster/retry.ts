@@ -52,3 +52,41 @@ export async function within<T, Late = undefined>(
     clearTimeout(timer)
   }
 }
+
+/**
+ * Tries several ways to the same end, the first one first. Where a try takes longer than the head start, the next one is begun beside
+ * it, and where it fails, at once; who succeeds first is taken (as RFC 8305 has it for addresses).
+ * @param headStartMs what each try has before the next one is begun
+ * @throws what the last try to fail threw
+ */
+export async function firstToSucceed<Way, T>(
+  ways: readonly Way[],
+  headStartMs: number,
+  attempt: (way: Way) => Promise<T>
+): Promise<T> {
+  const { promise, resolve, reject } = Promise.withResolvers<T>()
+  let next = 0
+  let failed = 0
+  let timer: NodeJS.Timeout | undefined
+  let isOver = false
+  const begin = () => {
+    clearTimeout(timer)
+    if (isOver || next === ways.length) return
+    attempt(ways[next++]!).then(
+      result => {
+        isOver = true
+        clearTimeout(timer)
+        resolve(result)
+      },
+      (error: unknown) => {
+        failed++
+        if (failed === ways.length) reject(error)
+        else begin()
+      }
+    )
+    if (next < ways.length) timer = setTimeout(begin, headStartMs)
+  }
+  if (ways.length === 0) throw new RangeError('there is nothing to try')
+  begin()
+  return promise
+}

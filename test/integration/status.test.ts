@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { Admin } from '@platformatic/kafka'
@@ -52,6 +54,15 @@ describe('farlog status', function () {
     const { flow: prepared } = await status()
     assert.deepEqual(states(prepared), ['orders-0 not started', 'orders-1 not started'])
     assert.equal(prepared.exposure.records, 300)
+  })
+
+  it('is not held up by servers that stand still', async () => {
+    await using still = await standingStill(4)
+    const servers = [...still.servers, east.bootstrap].join(',')
+    const { code, flow } = await status({ FARLOG_EAST_BOOTSTRAP_SERVERS: servers })
+    assert.equal(code, 0)
+    assert.deepEqual(flow.problems, [])
+    assert.equal(flow.exposure.records, 300)
   })
 
   it('shows everything mirrored, also what nobody lived to commit', async () => {
@@ -188,6 +199,20 @@ describe('farlog status', function () {
 })
 
 const WINDOW = { rows: 24, columns: 120 }
+
+/** So many servers that take connections and never say a word. */
+async function standingStill(count: number): Promise<AsyncDisposable & { readonly servers: string[] }> {
+  const sockets = new Set<Socket>()
+  const servers = Array.from({ length: count }, () => createServer(socket => sockets.add(socket)))
+  for (const server of servers) await once(server.listen(0, '127.0.0.1'), 'listening')
+  return {
+    servers: servers.map(server => `127.0.0.1:${(server.address() as AddressInfo).port}`),
+    async [Symbol.asyncDispose]() {
+      for (const socket of sockets) socket.destroy()
+      for (const server of servers) await server[Symbol.asyncDispose]()
+    }
+  }
+}
 
 /** In the topic's order, which is not the order of need that they are shown in. */
 function states({ partitions }: FlowOverview): string[] {

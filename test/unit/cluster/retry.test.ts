@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
-import { Backoff, pause, within } from '../../../src/cluster/retry.ts'
+import { Backoff, firstToSucceed, pause, within } from '../../../src/cluster/retry.ts'
+import { until } from '../../support/wait.ts'
 
 const aRandom = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true })
 
@@ -96,5 +97,65 @@ describe('within', () => {
       throw new Error('no answer')
     }
     await assert.rejects(within(never, 5, tooLate), /no answer/)
+  })
+})
+
+describe('firstToSucceed', () => {
+  const HEAD_START_MS = 20
+  /** Ways whose ends the test decides, in the order in which they were begun. */
+  const trying = (ways: readonly string[]) => {
+    const begun: string[] = []
+    const ends = new Map(ways.map(way => [way, Promise.withResolvers<string>()]))
+    const result = firstToSucceed(ways, HEAD_START_MS, way => {
+      begun.push(way)
+      return ends.get(way)!.promise
+    })
+    return {
+      begun,
+      result,
+      succeed: (way: string) => ends.get(way)!.resolve(way),
+      fail: (way: string) => ends.get(way)!.reject(new Error(way))
+    }
+  }
+  const settled = () => new Promise(resolve => setImmediate(resolve))
+
+  it('tries one alone that succeeds within its head start', async () => {
+    const { begun, result, succeed } = trying(['a', 'b'])
+    succeed('a')
+    assert.equal(await result, 'a')
+    await pause(2 * HEAD_START_MS)
+    assert.deepEqual(begun, ['a'])
+  })
+
+  it('begins the next at once where one fails, and beside it where it takes long', async () => {
+    const { begun, result, succeed, fail } = trying(['a', 'b', 'c'])
+    fail('a')
+    await settled()
+    assert.deepEqual(begun, ['a', 'b'])
+    await until(() => begun.length === 3, { describe: 'the third to be begun' })
+    fail('b')
+    succeed('c')
+    assert.equal(await result, 'c')
+  })
+
+  it('takes the first although others were begun after it', async () => {
+    const { begun, result, succeed } = trying(['a', 'b'])
+    await until(() => begun.length === 2, { describe: 'the second to be begun' })
+    succeed('a')
+    assert.equal(await result, 'a')
+  })
+
+  it('fails with the last failure once all have failed, and not before', async () => {
+    const { begun, result, fail } = trying(['a', 'b', 'c'])
+    await until(() => begun.length === 3, { describe: 'all to be begun' })
+    fail('c')
+    fail('a')
+    await settled()
+    fail('b')
+    await assert.rejects(result, /^Error: b$/)
+    await assert.rejects(
+      firstToSucceed([], 1, async () => 'nothing'),
+      RangeError
+    )
   })
 })
