@@ -60,7 +60,7 @@ export class BatchBuilder {
     this.#pool = pool
     this.codec = codec
     this.bytes = pool.acquire(capacityBytes)
-    if (codec === Codec.gzip) this.matches = new KnownMatches(pool, capacityBytes)
+    if (codec === Codec.gzip) this.matches = new KnownMatches(pool, BATCH_OVERHEAD_BYTES, capacityBytes)
   }
 
   /** Makes room for `more` bytes behind the last record. */

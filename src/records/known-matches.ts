@@ -15,15 +15,20 @@ const FARTHEST_SHORTEST_MATCH = 4 * 1024
 /** The matches of one destination batch, in the order of their places. */
 export class KnownMatches implements Matches {
   readonly #pool: BufferPool
+  readonly #start: number
   #buffer: Buffer
   words: Int32Array
   count = 0
   #headerAt = -1
   #headerBytes = 0
 
-  /** @param recordBytes how many bytes of records are to be expected */
-  constructor(pool: BufferPool, recordBytes: number) {
+  /**
+   * @param start where the records begin: what is before them is not compressed, so nothing can repeat it
+   * @param recordBytes how many bytes of records are to be expected
+   */
+  constructor(pool: BufferPool, start: number, recordBytes: number) {
     this.#pool = pool
+    this.#start = start
     this.#buffer = pool.acquire(Math.max(BYTES_MIN, recordBytes / RECORD_BYTES_PER_BYTE))
     this.words = int32Of(this.#buffer)
   }
@@ -59,13 +64,15 @@ export class KnownMatches implements Matches {
     for (let at = start; at <= end - WORD_BYTES; ) {
       const place = latestPlaces[slotOf(words.getInt32(at, true))]!
       const distance = at - place
-      const same = distance > 0 && distance <= FARTHEST_MATCH ? sameBytes(bytes, at, place, end - at) : 0
+      const isWithin = place >= this.#start && distance > 0 && distance <= FARTHEST_MATCH
+      const same = isWithin ? sameBytes(bytes, at, place, end - at) : 0
       if (same < WORD_BYTES) {
         at++
         continue
       }
       let before = 0
-      while (at - before > unknown && bytes[at - before - 1] === bytes[place - before - 1]) before++
+      const beforeMax = Math.min(at - unknown, place - this.#start)
+      while (before < beforeMax && bytes[at - before - 1] === bytes[place - before - 1]) before++
       this.add(at - before, before + same, distance)
       at += same
       unknown = at
