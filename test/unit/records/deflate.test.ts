@@ -4,8 +4,9 @@ import { gunzipSync, gzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import { deflateKnown } from '../../../src/records/deflate.ts'
 import { inflateTraced } from '../../../src/records/inflate.ts'
-import type { Matches } from '../../../src/records/matches.ts'
+import { FARTHEST_MATCH, MATCH_DISTANCE_BITS, type Matches, SHORTEST_MATCH } from '../../../src/records/matches.ts'
 import { wordsOf } from '../../../src/records/words.ts'
+import { SeededRandom } from '../../support/seeded-random.ts'
 import { repetitiveBytes } from './support/repetitive-bytes.ts'
 
 const NO_MATCHES: Matches = { words: new Int32Array(0), count: 0 }
@@ -47,14 +48,25 @@ describe('deflateKnown', () => {
     }
   })
 
-  it('keeps codes within their limit where some symbols are rarer by far than others', () => {
-    // Each twice as frequent as the one before it would have codes of 22 bits.
-    const parts = Array.from({ length: 15 }, (_, i) => Buffer.alloc(2 ** i, i))
-    const fibonacci = [1, 1]
-    while (fibonacci.length < 22) fibonacci.push(fibonacci.at(-1)! + fibonacci.at(-2)!)
-    for (const plain of [Buffer.concat(parts), Buffer.concat(fibonacci.map((times, i) => Buffer.alloc(times, i)))]) {
-      assert.ok(gunzipSync(deflateKnown(plain, 0, plain.length, NO_MATCHES)).equals(plain))
+  it('has room for blocks of nothing but far repetitions', () => {
+    const random = new SeededRandom(1)
+    const plain = randomBytes(1_000_000)
+    const words: number[] = []
+    for (let at = FARTHEST_MATCH; at + SHORTEST_MATCH <= plain.length; at += SHORTEST_MATCH) {
+      const distance = 1 + Math.floor(random.next() * FARTHEST_MATCH)
+      for (let i = at; i < at + SHORTEST_MATCH; i++) plain[i] = plain[i - distance]!
+      words.push(at, (SHORTEST_MATCH << MATCH_DISTANCE_BITS) | (distance - 1))
     }
+    const matches = { words: Int32Array.from(words), count: words.length / 2 }
+    assert.ok(gunzipSync(deflateKnown(plain, 0, plain.length, matches)).equals(plain))
+  })
+
+  it('keeps codes within their limit where some symbols are rarer by far than others', () => {
+    // Each is more frequent than all before it but one, and the one after it than both: codes of 19 bits, in one block.
+    const steep = [1, 1]
+    while (steep.length < 19) steep.push(steep.at(-1)! + steep.at(-2)! + 1)
+    const plain = Buffer.concat(steep.map((times, i) => Buffer.alloc(times, i)))
+    assert.ok(gunzipSync(deflateKnown(plain, 0, plain.length, NO_MATCHES)).equals(plain))
   })
 })
 
