@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { BufferPool } from '../../../src/records/buffer-pool.ts'
 import { KnownMatches } from '../../../src/records/known-matches.ts'
-import { FARTHEST_MATCH, MATCH_DISTANCE_BITS } from '../../../src/records/matches.ts'
+import { FARTHEST_MATCH, LONGEST_MATCH, MATCH_DISTANCE_BITS } from '../../../src/records/matches.ts'
 import { wordsOf } from '../../../src/records/words.ts'
 
 /** Where records begin; what is before them is whatever the memory held. */
@@ -11,32 +11,82 @@ const TOO_FAR = FARTHEST_MATCH + 1
 describe('KnownMatches', () => {
   it('finds what is too far among places where others began, and as much before it as is the same', () => {
     const bytes = Buffer.from(`${'.'.repeat(START)}the quick brown fox, the quick brown dog`)
-    assert.deepEqual(foundAgain(bytes, bytes.indexOf('quick brown f'), bytes.indexOf(', the') + 2), [
-      { at: bytes.indexOf(', the') + 2, length: 'the quick brown '.length, distance: 'the quick brown fox, '.length }
+    const at = bytes.lastIndexOf('the quick')
+    assert.deepEqual(foundAgain(bytes, bytes.indexOf('quick'), at), [
+      { at, length: 'the quick brown '.length, distance: 'the quick brown fox, '.length }
     ])
   })
 
   it('never repeats what is before the records, though it is the same', () => {
     const bytes = Buffer.from('-- customer pays -- customer pays')
-    const [first, second] = [bytes.indexOf('-- '), bytes.lastIndexOf('-- ')]
+    const at = bytes.lastIndexOf('-- ')
     // As if another batch had had it there, or nothing had been known of it yet.
-    assert.deepEqual(foundAgain(bytes, first, second, second), [])
-    assert.deepEqual(foundAgain(bytes, first + 3, second, first + 3), [
-      { at: second + 3, length: 'customer pays'.length, distance: second - first }
-    ])
+    assert.deepEqual(foundAgain(bytes, 0, at, 3 + 'customer pays '.length), [])
+    assert.deepEqual(foundAgain(bytes, 3, at, 3), [{ at: at + 3, length: 'customer pays'.length, distance: at }])
+  })
+
+  it('knows of no match that is too short, or farther than deflate can say', () => {
+    const matches = knownMatches()
+    matches.add(40_000, 4, FARTHEST_MATCH)
+    matches.add(40_010, 4, TOO_FAR)
+    matches.add(40_020, 2, 1)
+    assert.deepEqual(listed(matches), [{ at: 40_000, length: 4, distance: FARTHEST_MATCH }])
+    for (const [distance, count] of [
+      [FARTHEST_MATCH, 1],
+      [TOO_FAR, 0]
+    ] as const) {
+      const bytes = Buffer.alloc(START + distance + 7)
+      bytes.write('payment', START)
+      bytes.write('payment', START + distance)
+      assert.equal(foundAgain(bytes, START, START + distance).length, count)
+    }
+  })
+
+  it('has headers repeat the one before, no farther than they go and no longer than a match may be', () => {
+    for (const headerBytes of [30, 300]) {
+      // What lies behind the second one is the same too, as it may be in memory that is used again.
+      const header = Buffer.from(Array.from({ length: headerBytes }, (_, i) => i & 0xff))
+      const bytes = Buffer.concat([Buffer.alloc(START), header, header, header])
+      const [first, second, third] = [0, 1, 2].map(index => START + index * headerBytes) as [number, number, number]
+      const whole = { at: second, length: Math.min(headerBytes, LONGEST_MATCH), distance: headerBytes }
+
+      const matches = knownMatches()
+      matches.addHeader(bytes, first, first, second)
+      matches.addHeader(bytes, second, second, third)
+      assert.deepEqual(listed(matches), [whole])
+
+      const prolonged = knownMatches()
+      prolonged.add(second, 10, headerBytes)
+      prolonged.addHeader(bytes, second + 10, second + 10, third)
+      assert.deepEqual(listed(prolonged), [whole])
+    }
+  })
+
+  it('keeps any number of them', () => {
+    const matches = knownMatches()
+    const expected = Array.from({ length: 5_000 }, (_, i) => ({ at: i * 10, length: 4 + (i % 5), distance: 1 + i }))
+    for (const { at, length, distance } of expected) matches.add(at, length, distance)
+    assert.deepEqual(listed(matches), expected)
   })
 })
 
+function knownMatches(start = START): KnownMatches {
+  return new KnownMatches(new BufferPool(1 << 20), start, 0)
+}
+
 /** What is found of the bytes from `at` on, where a match began at `place` before. */
 function foundAgain(bytes: Buffer, place: number, at: number, start = START) {
-  const pool = new BufferPool(1 << 20)
   const words = wordsOf(bytes)
-  new KnownMatches(pool, 0, 0).addNearest(bytes, words, place, 4, 1)
-  const matches = new KnownMatches(pool, start, 0)
+  knownMatches(0).addNearest(bytes, words, place, 4, 1)
+  const matches = knownMatches(start)
   matches.addNearest(bytes, words, at, bytes.length - at, TOO_FAR)
-  return Array.from({ length: matches.count }, (_, index) => ({
-    at: matches.words[2 * index]!,
-    length: matches.words[2 * index + 1]! >> MATCH_DISTANCE_BITS,
-    distance: (matches.words[2 * index + 1]! & (FARTHEST_MATCH - 1)) + 1
+  return listed(matches)
+}
+
+function listed({ words, count }: KnownMatches) {
+  return Array.from({ length: count }, (_, index) => ({
+    at: words[2 * index]!,
+    length: words[2 * index + 1]! >> MATCH_DISTANCE_BITS,
+    distance: (words[2 * index + 1]! & (FARTHEST_MATCH - 1)) + 1
   }))
 }
