@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
-import { constants, gunzipSync, gzipSync } from 'node:zlib'
+import { constants, crc32, deflateRawSync, gunzipSync, gzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import { inflateTraced } from '../../../src/records/inflate.ts'
-import { MATCH_DISTANCE_BITS } from '../../../src/records/matches.ts'
+import { FARTHEST_MATCH, LONGEST_MATCH, MATCH_DISTANCE_BITS } from '../../../src/records/matches.ts'
 import { wordsOf } from '../../../src/records/words.ts'
 import { repetitiveBytes } from './support/repetitive-bytes.ts'
 
@@ -44,6 +44,33 @@ describe('inflateTraced', () => {
     }
     const bomb = gzipSync(Buffer.alloc(17 * 1024 * 1024))
     assert.equal(inflateTraced(wordsOf(bomb), 0, bomb.length), undefined)
+  })
+
+  it('writes nothing beyond the largest buffer, whatever ends there', () => {
+    const largest = 16 * 1024 * 1024
+    const matchesBytes = 7 * LONGEST_MATCH
+    const bytes = Buffer.alloc(largest + matchesBytes, randomBytes(100))
+    // Of seven longest matches, the last one ends where there is room behind it, or at the very end, or beyond it.
+    const undone = [2_400, 2_068, 2_067, matchesBytes + 1, matchesBytes, 200].map(bytesLeft => {
+      const plain = bytes.subarray(0, largest - bytesLeft + matchesBytes)
+      const stream = storedThenCompressed(plain, largest - bytesLeft)
+      const traced = inflateTraced(wordsOf(stream), 0, stream.length)
+      return traced?.plain.equals(plain)
+    })
+    assert.deepEqual([undone[0], undone.at(-1)], [true, undefined])
+    assert.ok(!undone.includes(false))
+  })
+
+  it('leaves to zlib what ends too early, wherever that is', () => {
+    const plain = Buffer.from('stored or not, '.repeat(9))
+    for (const level of [0, 6]) {
+      const stream = gzipSync(plain, { level })
+      for (let length = 0; length < stream.length; length++) {
+        // In memory of its own, beyond which nothing can be read.
+        const cut = new Uint8Array(stream.subarray(0, length))
+        assert.equal(inflateTraced(wordsOf(cut), 0, length), undefined)
+      }
+    }
   })
 
   it('leaves to zlib what is more than one plain member', () => {
@@ -95,6 +122,21 @@ describe('inflateTraced', () => {
     )
   })
 })
+
+/** A member of stored blocks up to there, and one behind them that repeats what they hold. */
+function storedThenCompressed(plain: Buffer, storedBytes: number): Buffer {
+  const parts: Buffer[] = [gzipSync('').subarray(0, 10)]
+  for (let at = 0; at < storedBytes; at += 0xffff) {
+    const length = Math.min(storedBytes - at, 0xffff)
+    parts.push(Buffer.from([0, length & 0xff, length >> 8, ~length & 0xff, (~length >> 8) & 0xff]))
+    parts.push(plain.subarray(at, at + length))
+  }
+  const trailer = Buffer.alloc(8)
+  trailer.writeUInt32LE(crc32(plain))
+  trailer.writeUInt32LE(plain.length, 4)
+  const dictionary = plain.subarray(Math.max(storedBytes - FARTHEST_MATCH, 0), storedBytes)
+  return Buffer.concat([...parts, deflateRawSync(plain.subarray(storedBytes), { dictionary }), trailer])
+}
 
 function assertMatches({ plain, matches }: NonNullable<ReturnType<typeof inflateTraced>>, isWithout: boolean): void {
   if (isWithout) assert.equal(matches.count, 0)

@@ -58,6 +58,15 @@ describe('IntactRuns', () => {
     bytes[batches[0]!.length + 100]! ^= 1
     assert.match(firstRefused(bytes, new IntactRuns())!, /offset 1 is corrupt/)
   })
+  it('refuses another message format, which no CRC covers', () => {
+    for (const magic of [1, 3]) {
+      const bytes = Buffer.concat(
+        [1, 2, 3].map(offset => sealRaw(1, Buffer.alloc(400, offset), batchFields([], { baseOffset: offset })))
+      )
+      bytes[bytes.length / 3 + 16] = magic
+      assert.match(firstRefused(bytes, new IntactRuns())!, /offset 2 has message format/)
+    }
+  })
 })
 
 /** What the first batch that does not pass is refused with, and where the walk itself ends otherwise. */
