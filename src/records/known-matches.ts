@@ -149,6 +149,8 @@ let runs = new Int32Array(3 * 1024)
 const RUN_END = 1
 const RUN_SHIFT = 2
 const RUN_WORDS = 3
+/** More than batches have; what is copied beyond it is written as it is. So much is kept from one batch to the next at most. */
+const RUNS_LENGTH_MAX = RUN_WORDS * 512 * 1024
 /** A distance that is too far for any match. */
 const NOWHERE = 0x7fffffff
 /** By bucket of source bytes: the first run that ends behind where the bucket begins, by its place in `runs`. */
@@ -178,7 +180,7 @@ export class MatchCarrier {
 
   /** Source bytes from `start` to `end` were copied to `to`. Call it in the order of the source's bytes. */
   carry(start: number, end: number, to: number, bytes: Buffer, into: KnownMatches): void {
-    if (start === end) return
+    if (start === end || this.#runsEnd === RUNS_LENGTH_MAX) return
     if (bytes !== this.#bytes) {
       this.#bytes = bytes
       this.#plainWords = wordsOf(bytes)

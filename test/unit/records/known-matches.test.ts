@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { BufferPool } from '../../../src/records/buffer-pool.ts'
-import { KnownMatches } from '../../../src/records/known-matches.ts'
+import { KnownMatches, MatchCarrier } from '../../../src/records/known-matches.ts'
 import { FARTHEST_MATCH, LONGEST_MATCH, MATCH_DISTANCE_BITS } from '../../../src/records/matches.ts'
 import { wordsOf } from '../../../src/records/words.ts'
 
@@ -68,6 +68,23 @@ describe('KnownMatches', () => {
     const expected = Array.from({ length: 5_000 }, (_, i) => ({ at: i * 10, length: 4 + (i % 5), distance: 1 + i }))
     for (const { at, length, distance } of expected) matches.add(at, length, distance)
     assert.deepEqual(listed(matches), expected)
+  })
+})
+
+describe('MatchCarrier', () => {
+  it('remembers no more than so many pieces of a batch, and carries over nothing of those behind them', () => {
+    for (const [pieces, expected] of [
+      [500_000, [{ at: START + 500_010, length: 50, distance: 10 }]],
+      [600_000, []]
+    ] as const) {
+      const bytes = Buffer.alloc(START + pieces + 100)
+      const words = Int32Array.of(pieces + 10, (50 << MATCH_DISTANCE_BITS) | 9)
+      const carrier = new MatchCarrier({ words, count: 1 })
+      const into = knownMatches()
+      for (let at = 0; at < pieces; at++) carrier.carry(at, at + 1, START + at, bytes, into)
+      carrier.carry(pieces, pieces + 100, START + pieces, bytes, into)
+      assert.deepEqual(listed(into), expected)
+    }
   })
 })
 
