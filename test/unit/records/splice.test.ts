@@ -205,6 +205,22 @@ describe('splicing', () => {
     assert.ok(bytes!.length < anewBytes * 1.1, `${bytes!.length} bytes, and ${anewBytes}`)
   })
 
+  it('looks for repetitions anew where a batch is too small, or of another codec, to know them of all records', () => {
+    const [large, small] = orders(1, [500, 20]) as [PlainRecord[], PlainRecord[]]
+    for (const log of [
+      [gzipped(large), gzipped(small)],
+      [gzipped(small), gzipped(large)],
+      [gzipped(large), batchOf(small)]
+    ]) {
+      const sink = new LimitedSink(1_000_000)
+      spliceAll(log, sink, Codec.gzip)
+      const [bytes, ...others] = sink.seal()
+      assert.equal(others.length, 0)
+      const plain = plainDecompress(Codec.gzip, bytes!.subarray(61))
+      assert.ok(bytes!.subarray(61).equals(gzipSync(plain)))
+    }
+  })
+
   it('leaves nothing behind of a batch that lies wholly before the position', () => {
     const sink = new LimitedSink(1_000)
     const batch = batchOf([plainRecord(5), plainRecord(6)])
