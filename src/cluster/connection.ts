@@ -23,14 +23,27 @@ const CONNECT_TIMEOUT_MS = 10_000
  */
 const LIBRARY_TIMEOUT_MS = 2 ** 31 - 1
 
-/** Which versions of each API a broker speaks. */
+/** What a broker answers to ApiVersions, as far as it matters here. */
+interface VersionsAnswer {
+  readonly apiKeys: readonly { apiKey: number; minVersion: number; maxVersion: number }[]
+  readonly finalizedFeatures?: readonly { name: string; maxVersionLevel: number }[]
+}
+
+/** Which versions of each API a broker speaks, and which features of its cluster are switched on. */
 export class SupportedVersions {
   readonly #address: string
   readonly #ranges = new Map<number, { min: number; max: number }>()
+  readonly #features = new Map<string, number>()
 
-  constructor(address: string, apiKeys: readonly { apiKey: number; minVersion: number; maxVersion: number }[]) {
+  constructor(address: string, { apiKeys, finalizedFeatures = [] }: VersionsAnswer) {
     this.#address = address
     for (const api of apiKeys) this.#ranges.set(api.apiKey, { min: api.minVersion, max: api.maxVersion })
+    for (const { name, maxVersionLevel } of finalizedFeatures) this.#features.set(name, maxVersionLevel)
+  }
+
+  /** The level that a feature (KIP-584) has in the whole cluster; `undefined` where there is none such. */
+  featureLevel(name: string): number | undefined {
+    return this.#features.get(name)
   }
 
   /** Throws `UNSUPPORTED_VERSION` unless the broker speaks this version. */
@@ -54,8 +67,6 @@ export interface Opened {
   readonly connection: Connection
   readonly address: string
   readonly versions: SupportedVersions
-  /** The cluster's `metadata.version`, which tells what Kafka it runs as; `undefined` without KRaft. */
-  readonly metadataVersion: number | undefined
 }
 
 export interface OpenOptions {
@@ -93,9 +104,7 @@ export async function openConnection(
   signal?.addEventListener('abort', giveUp)
   try {
     await connection.connect(host, port)
-    const { apiKeys, finalizedFeatures } = await askVersions(connection)
-    const metadataVersion = finalizedFeatures?.find(({ name }) => name === 'metadata.version')?.maxVersionLevel
-    return { connection, address, versions: new SupportedVersions(address, apiKeys), metadataVersion }
+    return { connection, address, versions: new SupportedVersions(address, await askVersions(connection)) }
   } catch (error) {
     await closeQuietly(connection)
     throw connectionError(failure ?? error, `${cluster.alias} broker ${address}`, cluster)
@@ -169,6 +178,11 @@ export class BrokerConnection {
 
   get isOpen(): boolean {
     return this.#failure === undefined && this.#connection.isConnected()
+  }
+
+  /** As `SupportedVersions.featureLevel`. */
+  featureLevel(name: string): number | undefined {
+    return this.#versions.featureLevel(name)
   }
 
   /** Sends a request by the library's own API function. */

@@ -107,6 +107,22 @@ export async function isMember(
   return members.some(member => member.clientId === clientId)
 }
 
+/**
+ * Brokers list the requests of the `consumer` protocol (KIP-848) from Kafka 3.7 on and refuse them until its feature is
+ * switched on, as it is in new clusters of Kafka 4.0 and newer. librdkafka waits for that without a word.
+ * @throws ClusterError `UNSUPPORTED_VERSION` where it is not
+ */
+export async function assertConsumerProtocol(cluster: Cluster): Promise<void> {
+  const broker = await cluster.anyBroker('metadata')
+  if ((broker.featureLevel('group.version') ?? 0) >= 1) return
+  const lacks = 'does not offer the consumer group protocol (KIP-848: Kafka 4.0 or newer, with feature group.version 1)'
+  throw new ClusterError(
+    'UNSUPPORTED_VERSION',
+    `broker ${broker.address} ${lacks}, which FARLOG_GROUP_PROTOCOL asks for`,
+    false
+  )
+}
+
 /** Nice to know, so that what the broker refuses to tell is no error. */
 async function listWorkers(
   coordinator: BrokerConnection,

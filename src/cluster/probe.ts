@@ -15,6 +15,7 @@ export type ProbeLayer = 'dns' | 'tcp' | 'tls' | 'authentication' | 'kafka'
 export interface Probe {
   readonly addresses: readonly string[]
   readonly roundTripMs: number
+  /** Its cluster's `metadata.version`, which tells what Kafka it runs as; `undefined` before Kafka 3.3 and without KRaft. */
   readonly metadataVersion: number | undefined
   /** A sentence for each request that it does not speak as is needed. */
   readonly complaints: readonly string[]
@@ -49,7 +50,7 @@ export async function probeBroker(
       return {
         addresses,
         roundTripMs: await shortestRoundTripMs(opened),
-        metadataVersion: opened.metadataVersion,
+        metadataVersion: opened.versions.featureLevel('metadata.version'),
         complaints: NEEDED_APIS.flatMap(api => opened.versions.complaintOf(api) ?? []),
         certificateEndsAtMs: certificateEnd(opened.connection.socket)
       }

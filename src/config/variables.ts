@@ -114,7 +114,7 @@ export const FIXED = {
   }),
   groupProtocol: variable({
     name: 'FARLOG_GROUP_PROTOCOL',
-    doc: 'Rebalance protocol of that group: `classic` or `consumer` (KIP-848).',
+    doc: 'Rebalance protocol of that group: `classic`, or `consumer` (KIP-848; Kafka 4.0 or newer at the source).',
     format: oneOf('classic', 'consumer'),
     default: 'classic'
   }),

@@ -2,6 +2,7 @@
 import type { Cluster } from '../cluster/cluster.ts'
 import { brokerConfigs, clientQuotas, readControllerClock } from '../cluster/cluster-questions.ts'
 import { ClusterError } from '../cluster/errors.ts'
+import { assertConsumerProtocol } from '../cluster/group-state.ts'
 import type { FlowConfig } from '../config/types.ts'
 import { duration } from '../status/status-text.ts'
 import { certainDifferenceMs, clockOffset } from './clock.ts'
@@ -18,8 +19,9 @@ export async function checkClock(cluster: Cluster, tell: Tell): Promise<void> {
   const unknown = 'its clock cannot be known without writing'
   const reading = await asked(() => readControllerClock(cluster))
   if (reading instanceof ClusterError) {
-    const needs = 'DESCRIBE on the cluster and Kafka 3.3 or newer would tell that of the controller'
-    notes.skipped(`${unknown} (${reading.message})`, needs)
+    // What a broker says of a request that only this needs would name the wrong release.
+    const why = reading.code === 'UNSUPPORTED_VERSION' ? '' : ` (${reading.message})`
+    notes.skipped(unknown + why, 'DESCRIBE on the cluster and Kafka 3.3 or newer would tell that of the controller')
     return
   }
   if (reading === undefined) {
@@ -38,6 +40,14 @@ export async function checkClock(cluster: Cluster, tell: Tell): Promise<void> {
     'synchronise both (NTP): ages and lag in seconds by record timestamps, and FARLOG_DELAY, are wrong by as much'
   if (size < CLOCK_PROBLEM_MS) notes.warning(message, remedy)
   else notes.problem(message, remedy)
+}
+
+/** The protocol by which workers share out partitions, where it is not the one that every broker speaks. */
+export async function checkGroupProtocol(cluster: Cluster, tell: Tell): Promise<void> {
+  const notes = new Notes('versions', cluster.alias, tell)
+  const lacking = await asked(() => assertConsumerProtocol(cluster))
+  if (lacking instanceof ClusterError)
+    notes.problem(lacking.message, 'unset FARLOG_GROUP_PROTOCOL, or upgrade the cluster')
 }
 
 /** Settings of brokers that matter here; all brokers are taken to have those of the first that tells. */

@@ -22,6 +22,7 @@ import {
   checkBrokerSettings,
   checkClock,
   checkClusterIds,
+  checkGroupProtocol,
   checkQuotas,
   readBrokerSettings
 } from './cluster-checks.ts'
@@ -67,7 +68,7 @@ export async function examine(config: Config, options: DoctorOptions, onFinding:
   const patients = new Map<string, Patient | undefined>()
   for (const [cluster, role] of clustersOf(config)) {
     options.signal.throwIfAborted()
-    patients.set(cluster.alias, await examineCluster(open.use(new Cluster(cluster, CLIENT_ID)), role, tell))
+    patients.set(cluster.alias, await examineCluster(open.use(new Cluster(cluster, CLIENT_ID)), role, config, tell))
   }
   const brokers = [...patients.values()].map(patient => patient?.cluster.brokerIds.length ?? BROKERS_WHEN_UNKNOWN)
   checkMachine(
@@ -95,7 +96,12 @@ function clustersOf({ flows }: Config): [ClusterConfig, Role][] {
   ]
 }
 
-async function examineCluster(cluster: Cluster, role: Role, tell: Tell): Promise<Patient | undefined> {
+async function examineCluster(
+  cluster: Cluster,
+  role: Role,
+  { groupProtocol }: Config,
+  tell: Tell
+): Promise<Patient | undefined> {
   const notes = new Notes('connection', cluster.alias, tell)
   try {
     const { roundTripMs } = await checkReach(cluster, CLIENT_ID, tell)
@@ -103,6 +109,7 @@ async function examineCluster(cluster: Cluster, role: Role, tell: Tell): Promise
       notes.skipped('nothing else can be found out about it')
       return undefined
     }
+    if (role === 'source' && groupProtocol === 'consumer') await checkGroupProtocol(cluster, tell)
     await checkClock(cluster, tell)
     const settings = await readBrokerSettings(cluster, tell)
     if (settings !== undefined) checkBrokerSettings(cluster.alias, role, settings, tell)

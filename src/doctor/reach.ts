@@ -29,16 +29,25 @@ export async function checkReach(cluster: Cluster, clientId: string, tell: Tell)
   const bootstraps = await probeAll(config, config.bootstrapServers, clientId, 'bootstrap server', notes)
   checkClearText(config, tell)
   if (bootstraps.every(probe => probe === undefined)) return { roundTripMs: undefined }
+  // Nothing more can be asked of such a cluster.
+  if (bootstraps.every(probe => probe === undefined || probe.complaints.length > 0)) {
+    checkVersions(cluster.alias, answering(bootstraps), tell)
+    return { roundTripMs: undefined }
+  }
   await cluster.refresh([])
   const listeners = cluster.listeners.filter(({ host, port }) => !isAmong(config.bootstrapServers, host, port))
   checkAdvertised(config, cluster.listeners, notes)
   const brokers = await probeAll(config, listeners, clientId, 'advertised listener', notes)
-  const probes = [...bootstraps, ...brokers].filter(probe => probe !== undefined)
+  const probes = answering([...bootstraps, ...brokers])
   checkVersions(cluster.alias, probes, tell)
   checkCertificates(config, probes, notes)
   await checkControlPlane(config, clientId, notes)
   const roundTrips = probes.map(({ roundTripMs }) => roundTripMs)
   return { roundTripMs: { min: Math.min(...roundTrips), max: Math.max(...roundTrips) } }
+}
+
+function answering(probes: readonly (Probe | undefined)[]): Probe[] {
+  return probes.filter(probe => probe !== undefined)
 }
 
 function probeAll(
@@ -124,7 +133,7 @@ function checkVersions(alias: string, probes: readonly Probe[], tell: Tell): voi
   for (const complaint of complaints) notes.problem(complaint, 'upgrade the broker')
   if (complaints.size > 0) return
   const [level] = probes.flatMap(({ metadataVersion }) => metadataVersion ?? [])
-  const release = level === undefined ? 'Kafka without KRaft' : releaseOf(level)
+  const release = level === undefined ? 'Kafka older than 3.3, or without KRaft' : releaseOf(level)
   notes.ok(`${release}: every broker asked speaks what is needed`)
 }
 

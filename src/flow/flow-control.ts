@@ -8,7 +8,7 @@
  */
 import { Cluster } from '../cluster/cluster.ts'
 import { type CommittedOffset, GroupMember } from '../cluster/group-member.ts'
-import { isMember } from '../cluster/group-state.ts'
+import { assertConsumerProtocol, isMember } from '../cluster/group-state.ts'
 import { partitionKey, type TopicPartition } from '../cluster/offsets.ts'
 import { Backoff, pause, within } from '../cluster/retry.ts'
 import { TopicAdmin } from '../cluster/topic-admin.ts'
@@ -244,6 +244,7 @@ export class FlowControl {
   }
 
   async #connectMembers(): Promise<GroupMember> {
+    if (this.#options.config.groupProtocol === 'consumer') await assertConsumerProtocol(this.#source)
     const member = this.#newMember('source')
     const memory = this.#newMember('destination')
     try {
@@ -293,12 +294,13 @@ export class FlowControl {
 
   #newMember(side: Side): GroupMember {
     const { flow, config, clientId } = this.#options
-    // A client that commits without joining is none: the coordinator would not know it.
-    const groupInstanceId = side === 'source' ? config.groupInstanceId : undefined
+    // A client that commits without joining is no member, and the coordinator takes nothing from one it does not know.
+    const joins = side === 'source'
+    const groupInstanceId = joins ? config.groupInstanceId : undefined
     return new GroupMember({
       cluster: flow[side],
       groupId: flow.groupId,
-      groupProtocol: config.groupProtocol,
+      groupProtocol: joins ? config.groupProtocol : 'classic',
       groupInstanceId,
       metadataRefreshMs: config.refreshIntervalMs,
       clientId,

@@ -3,7 +3,7 @@ import { copyFileSync, existsSync, mkdirSync, mkdtempSync, renameSync, writeFile
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { freePorts } from './free-port.ts'
-import { javaCommand, KAFKA_DIR } from './java.ts'
+import { javaCommand, kafkaDir, type OtherKafka } from './java.ts'
 import { BrokerProcess, type KafkaBroker, PortTaken } from './kafka/broker.ts'
 import {
   type BrokerPlace,
@@ -18,6 +18,8 @@ import { runToEnd } from './run-to-end.ts'
 export type { KafkaBroker } from './kafka/broker.ts'
 
 export interface KafkaOptions {
+  /** Of the brokers, where it is not the usual one. */
+  readonly release?: OtherKafka
   /** 1 unless said otherwise. With three, topics have three replicas and need two in sync. */
   readonly brokers?: 1 | 3
   /** Broker configuration on top of the harness's own. */
@@ -75,7 +77,8 @@ async function startOnFreePorts(options: KafkaOptions): Promise<KafkaCluster> {
         place,
         dir: brokerDir(dir, place),
         heapMb: options.heapMb ?? 384,
-        jvmFlags: options.jvmFlags ?? []
+        jvmFlags: options.jvmFlags ?? [],
+        release: options.release
       })
   )
   const stop = async () => {
@@ -137,15 +140,15 @@ function brokerDir(dir: string, place: BrokerPlace): string {
 }
 
 /**
- * Kafka's own tool formats the first broker's folder; the others get the same. What it writes but for ids depends on
- * nothing but Kafka's version and its arguments, so that without any it is kept beside the jars: each run of the tool is
- * another second of a busy machine.
+ * Kafka's own tool formats the first broker's folder; the others get the same. What it writes but for ids (nothing, before
+ * Kafka 3.3) depends on nothing but Kafka's version and its arguments, so that without any it is kept beside the jars:
+ * each run of the tool is another second of a busy machine.
  */
 async function format(
   dir: string,
   places: readonly BrokerPlace[],
   clusterId: string,
-  { config = {}, formatArgs = [] }: KafkaOptions
+  { config = {}, formatArgs = [], release }: KafkaOptions
 ): Promise<void> {
   for (const place of places) {
     mkdirSync(place.dataDir, { recursive: true })
@@ -153,29 +156,32 @@ async function format(
     writeFileSync(join(brokerDir(dir, place), 'server.properties'), propertiesText(properties))
   }
   const [first, ...others] = places
-  const checkpointOf = ({ dataDir }: BrokerPlace) => join(dataDir, 'bootstrap.checkpoint')
+  const checkpointOf = ({ dataDir }: BrokerPlace) => join(dataDir, CHECKPOINT)
   const isPlain = formatArgs.length === 0
-  if (isPlain && existsSync(PLAIN_CHECKPOINT)) {
-    copyFileSync(PLAIN_CHECKPOINT, checkpointOf(first!))
+  const kept = join(kafkaDir(release), CHECKPOINT)
+  if (isPlain && existsSync(kept)) {
+    copyFileSync(kept, checkpointOf(first!))
   } else {
     const configFile = join(brokerDir(dir, first!), 'server.properties')
     const args = ['format', `--cluster-id=${clusterId}`, '-c', configFile, ...formatArgs]
-    await runToEnd(javaCommand('kafka.tools.StorageTool', args, { heapMb: 128, logLevel: 'error' }))
-    if (isPlain) keep(checkpointOf(first!))
+    await runToEnd(javaCommand('kafka.tools.StorageTool', args, { heapMb: 128, logLevel: 'error', release }))
+    if (isPlain && existsSync(checkpointOf(first!))) keep(checkpointOf(first!), kept)
   }
-  for (const other of others) copyFileSync(checkpointOf(first!), checkpointOf(other))
+  if (existsSync(checkpointOf(first!))) {
+    for (const other of others) copyFileSync(checkpointOf(first!), checkpointOf(other))
+  }
   for (const { dataDir, nodeId } of places) {
     const meta = { version: '1', 'cluster.id': clusterId, 'node.id': String(nodeId), 'directory.id': newClusterId() }
     writeFileSync(join(dataDir, 'meta.properties'), propertiesText(meta))
   }
 }
 
-/** The feature levels of a new cluster, as the tool of these jars writes them. */
-const PLAIN_CHECKPOINT = join(KAFKA_DIR, 'bootstrap.checkpoint')
+/** The feature levels of a new cluster, as the tool of its release writes them. */
+const CHECKPOINT = 'bootstrap.checkpoint'
 
 /** In one step: other tests start clusters at the same time. */
-function keep(checkpoint: string): void {
-  const draft = `${PLAIN_CHECKPOINT}.${process.pid}`
+function keep(checkpoint: string, kept: string): void {
+  const draft = `${kept}.${process.pid}`
   copyFileSync(checkpoint, draft)
-  renameSync(draft, PLAIN_CHECKPOINT)
+  renameSync(draft, kept)
 }

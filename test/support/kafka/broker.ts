@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process'
 import { closeSync, openSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { javaCommand, QUICK_COMPILER } from '../java.ts'
+import { javaCommand, type OtherKafka, QUICK_COMPILER } from '../java.ts'
 import { type OwnedProcess, spawnOwned } from '../owned-process.ts'
 import { GiveUp, until } from '../wait.ts'
 import type { BrokerPlace } from './broker-config.ts'
@@ -38,6 +38,7 @@ export interface BrokerLaunch {
   readonly dir: string
   readonly heapMb: number
   readonly jvmFlags: readonly string[]
+  readonly release?: OtherKafka | undefined
 }
 
 /** Thrown when a port that was free a moment ago is not; another try with other ports is right. */
@@ -64,11 +65,12 @@ export class BrokerProcess implements KafkaBroker {
   }
 
   start(): void {
-    const { dir, heapMb, jvmFlags } = this.launch
+    const { dir, heapMb, jvmFlags, release } = this.launch
     const output = openSync(this.logFile, 'a')
     this.logLengthAtStart = this.log().length
     const command = javaCommand('kafka.Kafka', [join(dir, 'server.properties')], {
       heapMb,
+      release,
       // Codecs unpack native libraries there, and a killed JVM leaves them behind.
       jvmFlags: [QUICK_COMPILER, `-Djava.io.tmpdir=${dir}`, ...jvmFlags]
     })
