@@ -67,6 +67,7 @@ export class Attempt implements FetchTarget, WriterListener {
   #unprocessedBytes = 0
   /** What of `bufferedBytes` the flow knows of, and as what. */
   #countedBytes = 0
+  #countedRewrittenBytes = 0
   #countedAsBacklog = true
   #idle: (() => void) | undefined
 
@@ -192,23 +193,23 @@ export class Attempt implements FetchTarget, WriterListener {
     return due
   }
 
-  process(fetched: FetchedPartition): void {
-    this.#unprocessedBytes -= fetched.records.length
+  *process({ records, abortedTransactions }: FetchedPartition): Generator<void, void, undefined> {
     try {
-      if (!this.#hasBegun) this.#begun(fetched.records)
-      const { loopedRecords, nextOffset } = this.#rewriter.rewrite(
-        fetched.records,
-        this.#processedOffset,
-        fetched.abortedTransactions,
-        this.#writer
-      )
-      if (loopedRecords > 0) this.#listener.looped(loopedRecords)
-      this.#processedOffset = nextOffset
-      this.#writer.advance(nextOffset)
-      this.#flow.dispatcher.offer(this.#writer)
+      if (!this.#hasBegun) this.#begun(records)
+      const steps = this.#rewriter.rewrite(records, this.#processedOffset, abortedTransactions, this.#writer)
+      for (const { loopedRecords, nextOffset } of steps) {
+        if (loopedRecords > 0) this.#listener.looped(loopedRecords)
+        this.#processedOffset = nextOffset
+        this.#writer.advance(nextOffset)
+        this.#flow.dispatcher.offer(this.#writer)
+        this.#countBuffered()
+        yield
+      }
+      this.#unprocessedBytes -= records.length
       this.#countBuffered()
       this.#endAtLimit()
     } catch (error) {
+      this.#unprocessedBytes -= records.length
       // What comes before it is whole: it is copied first, so that the partition stands at the very offset that is named.
       const halt = haltFor(error)
       this.#flow.dispatcher.offer(this.#writer)
@@ -301,5 +302,8 @@ export class Attempt implements FetchTarget, WriterListener {
     this.#flow.buffered.add(bytes, this.isBacklog)
     this.#countedBytes = bytes
     this.#countedAsBacklog = this.isBacklog
+    const rewrittenBytes = this.#writer.bufferedBytes
+    this.#flow.buffered.addRewritten(rewrittenBytes - this.#countedRewrittenBytes)
+    this.#countedRewrittenBytes = rewrittenBytes
   }
 }

@@ -109,6 +109,7 @@ export class FlowMirror {
         signal,
         hasRoom: (isBacklog, areBoth) => this.#buffered.hasRoom(isBacklog, areBoth),
         destinationRoundTripMs: () => dispatcher.roundTripMs,
+        hasRoomToRewrite: () => this.#buffered.hasRoomToRewrite,
         budget: this.#budget,
         isOrdered: backlogShare < 1,
         retrying: error => retrying('fetch', error)

@@ -1,6 +1,6 @@
 import { encodeLz4 } from './lz4.ts'
-import { runWasmCodec } from './wasm-codecs.ts'
-import { runZlibCodec } from './zlib-codecs.ts'
+import { dropLargeWasmInstances, runWasmCodec } from './wasm-codecs.ts'
+import { dropLargeZlibResults, runZlibCodec } from './zlib-codecs.ts'
 
 /** Codec numbers as in a batch's attributes (Kafka's CompressionType). */
 export const Codec = { none: 0, gzip: 1, snappy: 2, lz4: 3, zstd: 4 } as const
@@ -21,6 +21,7 @@ const XERIAL_HEADER_BYTES = 16
  * @returns a view into memory that the next call to `compress` or `decompress` in this thread uses again
  */
 export function decompress(codec: Codec, compressed: Buffer): Buffer {
+  dropLargeResults()
   switch (codec) {
     case Codec.none:
       return compressed
@@ -40,6 +41,7 @@ export function decompress(codec: Codec, compressed: Buffer): Buffer {
  * @returns as `decompress` does
  */
 export function compress(codec: Codec, plain: Buffer): Buffer {
+  dropLargeResults()
   switch (codec) {
     case Codec.none:
       return plain
@@ -53,6 +55,14 @@ export function compress(codec: Codec, plain: Buffer): Buffer {
     case Codec.zstd:
       return runZlibCodec('zstdCompress', plain, Number.POSITIVE_INFINITY)
   }
+}
+
+/**
+ * What a huge batch took must not wait for the next one of its codec: a batch of each would add up to more than a worker has.
+ */
+function dropLargeResults(): void {
+  dropLargeZlibResults()
+  dropLargeWasmInstances()
 }
 
 /** Whether the number names a codec. */

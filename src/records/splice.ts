@@ -48,6 +48,8 @@ export interface SpliceOptions {
 export interface SpliceResult {
   readonly copiedRecords: number
   readonly loopedRecords: number
+  /** What the copied records take in the sink, which has not compressed them yet. */
+  readonly plainBytes: number
 }
 
 /** Copies below this many bytes go byte by byte: a bulk copy's call costs more than the loop. */
@@ -66,6 +68,7 @@ export function spliceBatch(batch: BatchView, options: SpliceOptions, sink: Batc
   const bytes = record.bytes
   let copiedRecords = 0
   let loopedRecords = 0
+  let plainBytes = 0
   while (record.next()) {
     if (record.offset < options.fromOffset) continue
     const { headersStart, headersEnd, headerCount } = record
@@ -108,6 +111,7 @@ export function spliceBatch(batch: BatchView, options: SpliceOptions, sink: Batc
     at = copy(bytes, headersStart, headersEnd, out, at)
     const headerAt = at
     at = copy(header, 0, header.length, out, at)
+    plainBytes += at - builder.length
     builder.added(record.offset, timestamp, at)
     if (builder.matches !== undefined) {
       if (carrier === undefined) {
@@ -120,7 +124,7 @@ export function spliceBatch(batch: BatchView, options: SpliceOptions, sink: Batc
     }
     copiedRecords++
   }
-  return { copiedRecords, loopedRecords }
+  return { copiedRecords, loopedRecords, plainBytes }
 }
 
 /**

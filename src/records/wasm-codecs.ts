@@ -33,6 +33,13 @@ let compiled: WasmModule | undefined
 /** One for each codec, so that what one of them left in its memory stays until its own next call. */
 const instances = new Map<WasmCodec, Instance>()
 
+/** Gives up the instances that a huge batch has made grow; the view of their result is gone with that. */
+export function dropLargeWasmInstances(): void {
+  for (const [codec, instance] of instances) {
+    if (instance.memoryBytes > KEPT_MEMORY_BYTES_MAX) instances.delete(codec)
+  }
+}
+
 /**
  * Runs a codec on bytes.
  * @returns a view of the result, which is gone with the next call for the same codec
@@ -40,7 +47,7 @@ const instances = new Map<WasmCodec, Instance>()
  */
 export function runWasmCodec(codec: WasmCodec, input: Uint8Array): Buffer {
   let instance = instances.get(codec)
-  if (instance === undefined || instance.memoryBytes > KEPT_MEMORY_BYTES_MAX) {
+  if (instance === undefined) {
     instance = new Instance(codec)
     instances.set(codec, instance)
   }

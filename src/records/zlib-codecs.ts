@@ -80,6 +80,11 @@ const KINDS = {
 
 const streams = new Map<ZlibCodec, ReusedStream>()
 
+/** Gives up what a huge result took; the view of it is gone with that. */
+export function dropLargeZlibResults(): void {
+  for (const stream of streams.values()) stream.dropLargeOutput()
+}
+
 /**
  * Runs a codec on bytes.
  * @returns a view of the result, which is gone with the next call for the same codec
@@ -123,11 +128,14 @@ class ReusedStream {
     return typeof handle?.writeSync === 'function' && typeof handle.reset === 'function' && state instanceof Uint32Array
   }
 
+  dropLargeOutput(): void {
+    if (this.#output.length > KEPT_OUTPUT_BYTES_MAX) this.#output = Buffer.allocUnsafeSlow(OUTPUT_BYTES_FIRST)
+  }
+
   run(input: Uint8Array, outputBytesMax: number): Buffer {
     const handle = this.#inside._handle!
     const [ROOM_LEFT, INPUT_LEFT] = [0, 1]
     const state = this.#inside._writeState!
-    if (this.#output.length > KEPT_OUTPUT_BYTES_MAX) this.#output = Buffer.allocUnsafeSlow(OUTPUT_BYTES_FIRST)
     if (this.#mustReset) handle.reset!()
     let taken = 0
     let written = 0

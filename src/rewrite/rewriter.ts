@@ -17,15 +17,20 @@ export interface RewriteOptions {
   readonly partition: number
   /** Codec of what is written; `undefined` keeps each batch's own. */
   readonly codec: Codec | undefined
+  /** How much a step writes, and the rest of a batch; 4 MiB unless said otherwise. */
+  readonly stepPlainBytes?: number
 }
 
-/** What a rewrite did with the bytes it was given. */
-export interface RewriteResult {
+/** What one step of a rewrite did. */
+export interface RewriteStep {
   readonly copiedRecords: number
   readonly loopedRecords: number
   /** Behind the last whole batch: where the next fetch begins. */
   readonly nextOffset: number
 }
+
+/** A few bytes may expand to a thousand times as many: after so many, whoever asks decides when to go on. */
+const STEP_PLAIN_BYTES = 4 * 1024 * 1024
 
 /**
  * Turns what was fetched of one source partition into destination batches: markers and aborted transactions are left
@@ -35,27 +40,31 @@ export class Rewriter {
   readonly #header: ProvenanceHeader
   readonly #hops: HopDetector
   readonly #codec: Codec | undefined
+  readonly #stepPlainBytes: number
 
   constructor(options: RewriteOptions) {
     this.#header = new ProvenanceHeader(options.sourceAlias, options.topic, options.partition)
     this.#hops = new HopDetector(options.destinationAlias)
     this.#codec = options.codec
+    this.#stepPlainBytes = options.stepPlainBytes ?? STEP_PLAIN_BYTES
   }
 
   /**
+   * Rewrites all of it, mostly in one step.
    * @param fetchOffset the position these bytes were fetched from: records before it have been handled already
    * @throws RecordsError where a batch can't be mirrored; the sink then holds unfinished work
    */
-  rewrite(
+  *rewrite(
     bytes: Buffer,
     fetchOffset: number,
     abortedTransactions: readonly AbortedTransaction[],
     sink: BatchSink
-  ): RewriteResult {
+  ): Generator<RewriteStep, void, undefined> {
     const isLooped = this.#hops.hasHop.bind(this.#hops)
     const aborted = new AbortedProducers(abortedTransactions)
     let copiedRecords = 0
     let loopedRecords = 0
+    let plainBytes = 0
     let nextOffset = fetchOffset
     const intact = new IntactRuns()
     for (const batch of batchesIn(bytes)) {
@@ -77,8 +86,12 @@ export class Rewriter {
       )
       copiedRecords += result.copiedRecords
       loopedRecords += result.loopedRecords
+      plainBytes += result.plainBytes
+      if (plainBytes < this.#stepPlainBytes) continue
+      yield { copiedRecords, loopedRecords, nextOffset }
+      copiedRecords = loopedRecords = plainBytes = 0
     }
-    return { copiedRecords, loopedRecords, nextOffset }
+    yield { copiedRecords, loopedRecords, nextOffset }
   }
 }
 

@@ -12,6 +12,7 @@ export class BufferedBytes {
   readonly #backlogShare: number
   #liveBytes = 0
   #backlogBytes = 0
+  #rewrittenBytes = 0
 
   /** @param backlogShare above 0 and up to 1; at 1 there is no order */
   constructor(bytesMax: number, backlogShare: number) {
@@ -27,6 +28,19 @@ export class BufferedBytes {
   add(bytes: number, isBacklog: boolean): void {
     if (isBacklog) this.#backlogBytes += bytes
     else this.#liveBytes += bytes
+  }
+
+  /** So much of it was rewritten, and is compressed no more, or went out. */
+  addRewritten(bytes: number): void {
+    this.#rewrittenBytes += bytes
+  }
+
+  /**
+   * Whether more of what is here already may be rewritten. What waits for that does not count: several loops that wait would wait for
+   * one another.
+   */
+  get hasRoomToRewrite(): boolean {
+    return this.#rewrittenBytes < this.#bytesMax
   }
 
   /** @param areBoth whether there are partitions of both kinds: only then they compete */

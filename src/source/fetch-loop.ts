@@ -46,8 +46,11 @@ export interface FetchTarget {
    * @returns what of it is to be processed: the same, or with fewer records
    */
   received(fetched: FetchedPartition): FetchedPartition
-  /** Handles the records of what was `received`; they are gone after it returns. */
-  process(fetched: FetchedPartition): void
+  /**
+   * Handles the records of what was `received`, in steps between which the loop may wait; they are gone after the last one. It is left
+   * in between where the target has closed.
+   */
+  process(fetched: FetchedPartition): Iterable<void>
   /** The broker answered for this partition with an error that a new leader would not mend. */
   refused(error: string): void
 }
@@ -62,6 +65,8 @@ export interface SourceReaderOptions {
   hasRoom(isBacklog: boolean, areBoth: boolean): boolean
   /** How long the way is that acknowledgements come from: over a long one more is under way. */
   destinationRoundTripMs(): number
+  /** Whether more of what is here already may come out of its compression. */
+  hasRoomToRewrite(): boolean
   /** What may be fetched in a second; `undefined`: no limit. */
   readonly budget?: ByteBudget | undefined
   /** New traffic goes before backlog: each kind has fetch loops of its own. */
@@ -162,6 +167,8 @@ export class FetchLoop {
   readonly #turned = new Set<Reading>()
   readonly #session = new FetchSession()
   readonly #wakeup = new Wakeup()
+  /** Ends the wait in the midst of an answer, while the next one may be waited for as well. */
+  readonly #roomMade = new Wakeup()
   readonly #backoff = new Backoff(50, 5_000)
   #window: (typeof FETCH_WINDOWS)[number] = FETCH_WINDOWS[0]
   #bufferedBytesMax: number = FETCH_WINDOWS[0].bufferedBytesMax
@@ -179,7 +186,7 @@ export class FetchLoop {
     this.#options = options
     this.#budgeted = options.budget === undefined ? undefined : new BudgetedAnswers(options.budget, isBacklog)
     this.#listener = listener
-    options.signal.addEventListener('abort', () => this.#wakeup.wake(), { once: true })
+    options.signal.addEventListener('abort', () => this.wake(), { once: true })
   }
 
   get size(): number {
@@ -198,7 +205,7 @@ export class FetchLoop {
   remove(target: FetchTarget): void {
     const reading = this.#readingOf(target)
     if (reading !== undefined) this.#drop(reading.key)
-    this.#wakeup.wake()
+    this.wake()
   }
 
   /** Lets go of so many targets, for another loop. What is under way for them is not taken any more. */
@@ -216,6 +223,7 @@ export class FetchLoop {
 
   wake(): void {
     this.#wakeup.wake()
+    this.#roomMade.wake()
   }
 
   isAsking(target: FetchTarget): boolean {
@@ -473,16 +481,26 @@ export class FetchLoop {
     let bytesThisTurn = 0
     for (const { reading, fetched } of all) {
       const { target } = reading
-      if (!target.isOpen) continue
-      target.process(fetched)
-      // It may have grown: records come out of their compression here.
-      this.touch(target)
+      if (!(await this.#roomToRewrite(target))) continue
+      for (const _ of target.process(fetched)) {
+        // It may have grown: records come out of their compression here.
+        this.touch(target)
+        if (!(await this.#roomToRewrite(target))) break
+      }
       bytesThisTurn += fetched.records.length
       if (bytesThisTurn >= PROCESS_BYTES_PER_TURN) {
         bytesThisTurn = 0
         await new Promise(resolve => setImmediate(resolve))
       }
     }
+  }
+
+  /** Waits until there is room, and tells whether the target still wants what it was waited for. */
+  async #roomToRewrite(target: FetchTarget): Promise<boolean> {
+    while (target.isOpen && !this.#options.signal.aborted && !this.#options.hasRoomToRewrite()) {
+      await this.#roomMade.wait()
+    }
+    return target.isOpen && !this.#options.signal.aborted
   }
 }
 

@@ -224,6 +224,7 @@ export class Worker implements Member {
         signal,
         hasRoom: () => true,
         destinationRoundTripMs: () => 0,
+        hasRoomToRewrite: () => true,
         isOrdered: true,
         retrying: error => note('fetch failed', error)
       }),

@@ -36,13 +36,19 @@ export interface FarlogProcess extends AsyncDisposable {
   kill(signal: NodeJS.Signals): void
 }
 
+export interface StartOptions {
+  readonly cwd?: string
+  /** A command that runs the one given to it, with something changed. */
+  readonly prefix?: readonly string[]
+}
+
 /** Starts the worker with exactly these variables (and `PATH`), and a free HTTP port where none is given. */
 export async function startFarlog(
   env: Readonly<Record<string, string>>,
-  { cwd }: { readonly cwd?: string } = {}
+  { cwd, prefix = [] }: StartOptions = {}
 ): Promise<FarlogProcess> {
   const port = env.FARLOG_HTTP_PORT ?? String((await freePorts(1))[0])
-  const worker = spawnOwned([FARLOG, 'run'], {
+  const worker = spawnOwned([...prefix, FARLOG, 'run'], {
     env: environment({ FARLOG_HTTP_HOST: '127.0.0.1', ...env, FARLOG_HTTP_PORT: port }),
     stdio: ['ignore', 'pipe', 'pipe'],
     ...(cwd === undefined ? {} : { cwd })

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import type { PartitionStatus } from '../../../src/observe/status.ts'
 import { BatchWriter } from '../../support/batch-writer.ts'
 import { partitionsOf } from '../../support/caught-up.ts'
-import { type FarlogProcess, type LogLine, startFarlog } from '../../support/farlog-process.ts'
+import { type FarlogProcess, type LogLine, type StartOptions, startFarlog } from '../../support/farlog-process.ts'
 import { KafkaAdmin } from '../../support/kafka-admin.ts'
 import { type KafkaCluster, type KafkaOptions, startKafka } from '../../support/kafka-cluster.ts'
 import { readRecords, sourceOffsets } from '../../support/read-records.ts'
@@ -49,8 +49,12 @@ export class Bed implements AsyncDisposable {
   }
 
   /** A worker of the flow for these topics. */
-  async startWorker(topics: string, env: Readonly<Record<string, string>> = {}): Promise<FarlogProcess> {
-    const worker = await startFarlog({ ...this.flowEnv(topics), ...env })
+  async startWorker(
+    topics: string,
+    env: Readonly<Record<string, string>> = {},
+    options: StartOptions = {}
+  ): Promise<FarlogProcess> {
+    const worker = await startFarlog({ ...this.flowEnv(topics), ...env }, options)
     this.#workers.push(worker)
     return worker
   }

@@ -6,6 +6,7 @@ import fc from 'fast-check'
 import { batchesIn } from '../../../src/records/batch.ts'
 import { RecordsError } from '../../../src/records/errors.ts'
 import { Rewriter } from '../../../src/rewrite/rewriter.ts'
+import { rewriteAll } from '../rewrite/rewrite-all.ts'
 import { LimitedSink } from './support/limited-sink.ts'
 import { plainDecompress } from './support/plain-codecs.ts'
 import { decodeBatch } from './support/records.ts'
@@ -80,7 +81,7 @@ function mirror(bytes: Buffer): { batches: Buffer[]; error: unknown } {
       partition: 0,
       codec: 0 as const
     }
-    new Rewriter(options).rewrite(bytes, 0, [], sink)
+    rewriteAll(new Rewriter(options), bytes, 0, [], sink)
   } catch (thrown) {
     error = thrown
   }

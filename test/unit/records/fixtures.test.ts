@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { type BatchView, batchesIn } from '../../../src/records/batch.ts'
 import { Codec } from '../../../src/records/codecs.ts'
 import { Rewriter } from '../../../src/rewrite/rewriter.ts'
+import { rewriteAll } from '../rewrite/rewrite-all.ts'
 import { LIBRDKAFKA_RECORDS, librdkafkaRecord } from './fixtures/librdkafka-records.ts'
 import { libraryDecode } from './support/library-decoder.ts'
 import { LimitedSink } from './support/limited-sink.ts'
@@ -39,7 +40,7 @@ describe('batches that real producers wrote and a real broker sent', () => {
         for (const bytesMax of [1_000, 1_000_000]) {
           const sink = new LimitedSink(bytesMax)
           const options = { sourceAlias: 'east', destinationAlias: 'west', topic: 'captured', partition: 0, codec }
-          const result = new Rewriter(options).rewrite(bytes, 0, aborted, sink)
+          const result = rewriteAll(new Rewriter(options), bytes, 0, aborted, sink)
           assert.deepEqual(
             { copiedRecords: result.copiedRecords, loopedRecords: result.loopedRecords },
             { copiedRecords: expected.length, loopedRecords: 0 }

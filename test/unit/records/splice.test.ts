@@ -229,7 +229,7 @@ describe('splicing', () => {
       { codec: Codec.none, fromOffset: 7, bytesBehind: 0, header: offsetHeader, isLooped: () => false },
       sink
     )
-    assert.deepEqual(result, { copiedRecords: 0, loopedRecords: 0 })
+    assert.deepEqual(result, { copiedRecords: 0, loopedRecords: 0, plainBytes: 0 })
     assert.equal(sink.builders.length, 0)
   })
 

@@ -16,6 +16,7 @@ import {
   type PlainRecord,
   sealRaw
 } from '../records/support/records.ts'
+import { rewriteAll } from './rewrite-all.ts'
 import { producerActs, TransactionalLog } from './support/transactional-log.ts'
 
 const NO_ABORTS: readonly AbortedTransaction[] = []
@@ -23,31 +24,39 @@ const NO_ABORTS: readonly AbortedTransaction[] = []
 describe('Rewriter', () => {
   it('copies what a reader of committed records sees, once, over any number of fetches', () => {
     const firstOffset = fc.constantFrom(0, 5, 2 ** 40)
+    const steps = fc.constantFrom(1, 60, 1 << 20)
     const fetchBytes = fc.array(fc.integer({ min: 1, max: 700 }), { minLength: 1, maxLength: 30 })
     fc.assert(
-      fc.property(firstOffset, producerActs, fc.nat({ max: 12 }), fetchBytes, (first, acts, skip, bytesMax) => {
-        const log = new TransactionalLog(first, acts)
-        const rewriter = aRewriter()
-        const sink = new LimitedSink(1_000)
-        const start = Math.min(first + skip, log.lastStableOffset)
-        let position = start
-        let copied = 0
-        for (let fetches = 0; position < log.lastStableOffset; fetches++) {
-          const { records, abortedTransactions } = log.fetch(position, bytesMax[fetches % bytesMax.length]!)
-          const result = rewriter.rewrite(records, position, abortedTransactions, sink)
-          assert.ok(result.nextOffset > position, 'each fetch gets on')
-          assert.equal(result.loopedRecords, 0)
-          position = result.nextOffset
-          copied += result.copiedRecords
+      fc.property(
+        firstOffset,
+        producerActs,
+        fc.nat({ max: 12 }),
+        fetchBytes,
+        steps,
+        (first, acts, skip, bytesMax, stepPlainBytes) => {
+          const log = new TransactionalLog(first, acts)
+          const rewriter = aRewriter({ stepPlainBytes })
+          const sink = new LimitedSink(1_000)
+          const start = Math.min(first + skip, log.lastStableOffset)
+          let position = start
+          let copied = 0
+          for (let fetches = 0; position < log.lastStableOffset; fetches++) {
+            const { records, abortedTransactions } = log.fetch(position, bytesMax[fetches % bytesMax.length]!)
+            const result = rewriteAll(rewriter, records, position, abortedTransactions, sink)
+            assert.ok(result.nextOffset > position, 'each fetch gets on')
+            assert.equal(result.loopedRecords, 0)
+            position = result.nextOffset
+            copied += result.copiedRecords
+          }
+          const expected = log.committedFrom(start)
+          assert.equal(position, log.lastStableOffset)
+          assert.equal(copied, expected.length)
+          assert.deepEqual(
+            recordsIn(sink).map(({ value, headers }) => [value?.toString(), originsIn(headers)]),
+            expected.map(({ value, offset }) => [value?.toString(), [`east/orders/3/${offset}`]])
+          )
         }
-        const expected = log.committedFrom(start)
-        assert.equal(position, log.lastStableOffset)
-        assert.equal(copied, expected.length)
-        assert.deepEqual(
-          recordsIn(sink).map(({ value, headers }) => [value?.toString(), originsIn(headers)]),
-          expected.map(({ value, offset }) => [value?.toString(), [`east/orders/3/${offset}`]])
-        )
-      }),
+      ),
       { numRuns: 300 }
     )
   })
@@ -62,7 +71,7 @@ describe('Rewriter', () => {
           .toSorted((a, b) => a.rank - b.rank)
           .map(({ transaction }) => transaction)
         const sink = new LimitedSink(100_000)
-        aRewriter().rewrite(records, 0, shuffled, sink)
+        rewriteAll(aRewriter(), records, 0, shuffled, sink)
         assert.equal(recordsIn(sink).length, log.committedFrom(0).length)
       })
     )
@@ -81,7 +90,7 @@ describe('Rewriter', () => {
     ])
     const sink = new LimitedSink(100_000)
     const { records, abortedTransactions } = log.fetch(0, 1 << 20)
-    const result = aRewriter().rewrite(records, 0, abortedTransactions, sink)
+    const result = rewriteAll(aRewriter(), records, 0, abortedTransactions, sink)
     assert.deepEqual(result, { copiedRecords: 5, loopedRecords: 0, nextOffset: 11 })
     assert.deepEqual(
       recordsIn(sink).map(({ value }) => value?.toString()),
@@ -89,10 +98,27 @@ describe('Rewriter', () => {
     )
   })
 
+  it('stops after each batch that has expanded to much, and says how far it has come', () => {
+    const zstd = COMPRESSORS.find(({ codec }) => codec === Codec.zstd)!
+    const batches = [0, 10, 20].map(first => {
+      const records = [0, 1].map(i => plainRecord(first + i, { value: Buffer.alloc(3 << 20) }))
+      const fields = batchFields(records, { attributes: Codec.zstd })
+      return sealRaw(2, zstd.compress(encodeBatch(records, batchFields(records)).subarray(61)), fields)
+    })
+    const sink = new LimitedSink(1 << 30)
+    const steps = aRewriter().rewrite(Buffer.concat(batches), 0, NO_ABORTS, sink)
+    for (const nextOffset of [2, 12, 22]) {
+      assert.deepEqual(steps.next().value, { copiedRecords: 2, loopedRecords: 0, nextOffset })
+      assert.deepEqual(sink.builders.at(-1)!.lastSourceOffset, nextOffset - 1)
+    }
+    assert.deepEqual(steps.next().value, { copiedRecords: 0, loopedRecords: 0, nextOffset: 22 })
+    assert.equal(steps.next().done, true)
+  })
+
   it('leaves the position where it is when there is no whole batch', () => {
     const batch = batchOf([plainRecord(7)])
     for (const bytes of [Buffer.alloc(0), batch.subarray(0, 11), batch.subarray(0, -1)]) {
-      const result = aRewriter().rewrite(bytes, 7, NO_ABORTS, new LimitedSink(1_000))
+      const result = rewriteAll(aRewriter(), bytes, 7, NO_ABORTS, new LimitedSink(1_000))
       assert.deepEqual(result, { copiedRecords: 0, loopedRecords: 0, nextOffset: 7 })
     }
   })
@@ -104,19 +130,19 @@ describe('Rewriter', () => {
     ])
     const all = log.fetch(10, 1 << 20).records
     const sink = new LimitedSink(1_000)
-    assert.equal(aRewriter().rewrite(all, 12, NO_ABORTS, sink).nextOffset, 17)
+    assert.equal(rewriteAll(aRewriter(), all, 12, NO_ABORTS, sink).nextOffset, 17)
     assert.deepEqual(
       recordsIn(sink).map(({ value }) => value?.toString()),
       ['record 12', 'record 13']
     )
     const none = new LimitedSink(1_000)
-    assert.deepEqual(aRewriter().rewrite(all, 17, NO_ABORTS, none), {
+    assert.deepEqual(rewriteAll(aRewriter(), all, 17, NO_ABORTS, none), {
       copiedRecords: 0,
       loopedRecords: 0,
       nextOffset: 17
     })
     assert.equal(none.builders.length, 0)
-    assert.equal(aRewriter().rewrite(all, 40, NO_ABORTS, none).nextOffset, 40)
+    assert.equal(rewriteAll(aRewriter(), all, 40, NO_ABORTS, none).nextOffset, 40)
   })
 
   it('leaves out, and counts, what has been at the destination, on whichever hop', () => {
@@ -126,7 +152,7 @@ describe('Rewriter', () => {
       plainRecord(offset, { headers })
     )
     const sink = new LimitedSink(1_000)
-    const result = aRewriter().rewrite(batchOf(records), 0, NO_ABORTS, sink)
+    const result = rewriteAll(aRewriter(), batchOf(records), 0, NO_ABORTS, sink)
     assert.deepEqual(result, { copiedRecords: 2, loopedRecords: 3, nextOffset: 5 })
     assert.deepEqual(
       recordsIn(sink).map(({ headers }) => originsIn(headers)),
@@ -139,14 +165,14 @@ describe('Rewriter', () => {
       const records = [plainRecord(0), plainRecord(1)]
       const bytes = encodeBatch(records, batchFields(records, { attributes: codec }), compress)
       const kept = new LimitedSink(1_000)
-      aRewriter().rewrite(bytes, 0, NO_ABORTS, kept)
+      rewriteAll(aRewriter(), bytes, 0, NO_ABORTS, kept)
       assert.deepEqual(
         kept.builders.map(builder => builder.codec),
         [codec]
       )
       for (const chosen of Object.values(Codec)) {
         const sink = new LimitedSink(1_000)
-        aRewriter({ codec: chosen }).rewrite(bytes, 0, NO_ABORTS, sink)
+        rewriteAll(aRewriter({ codec: chosen }), bytes, 0, NO_ABORTS, sink)
         assert.deepEqual(
           sink.builders.map(builder => builder.codec),
           [chosen]
@@ -162,7 +188,7 @@ describe('Rewriter', () => {
     corrupt[corrupt.length - 1]! ^= 1
     const sink = new LimitedSink(1_000)
     const bytes = Buffer.concat([good, corrupt, batchOf([plainRecord(3)])])
-    assert.throws(() => aRewriter().rewrite(bytes, 0, NO_ABORTS, sink), isRecordsError('CORRUPT_BATCH', 2))
+    assert.throws(() => rewriteAll(aRewriter(), bytes, 0, NO_ABORTS, sink), isRecordsError('CORRUPT_BATCH', 2))
     assert.deepEqual(
       recordsIn(sink).map(({ headers }) => originsIn(headers)),
       [['east/orders/3/0'], ['east/orders/3/1']]
@@ -175,7 +201,7 @@ describe('Rewriter', () => {
       const bytes = encodeBatch([record], batchFields([record], { attributes, producerId: 7n }))
       bytes[40]! ^= 1
       const aborted = [{ producerId: 7, firstOffset: 0 }]
-      const rewrite = () => aRewriter().rewrite(bytes, 0, aborted, new LimitedSink(1_000))
+      const rewrite = () => rewriteAll(aRewriter(), bytes, 0, aborted, new LimitedSink(1_000))
       assert.throws(rewrite, isRecordsError('CORRUPT_BATCH', 4))
     }
   })
@@ -183,7 +209,7 @@ describe('Rewriter', () => {
   it('refuses a corrupt batch also when what is damaged says that it lies before the position', () => {
     const batch = batchOf([plainRecord(0), plainRecord(1)])
     batch[23]! ^= 0x80
-    const rewrite = () => aRewriter().rewrite(batch, 0, NO_ABORTS, new LimitedSink(1_000))
+    const rewrite = () => rewriteAll(aRewriter(), batch, 0, NO_ABORTS, new LimitedSink(1_000))
     assert.throws(rewrite, isRecordsError('CORRUPT_BATCH', 0))
   })
 
@@ -201,7 +227,7 @@ describe('Rewriter', () => {
         )
         if (!isResealed) for (const [at, byte] of where) bytes[at % bytes.length] = byte
         try {
-          aRewriter().rewrite(bytes, log[0]!.baseOffset, NO_ABORTS, new LimitedSink(500))
+          rewriteAll(aRewriter(), bytes, log[0]!.baseOffset, NO_ABORTS, new LimitedSink(500))
         } catch (error) {
           if (!(error instanceof RecordsError)) throw error
         }

@@ -7,6 +7,7 @@ import { Codec } from '../../../src/records/codecs.ts'
 import { Rewriter } from '../../../src/rewrite/rewriter.ts'
 import { SeededRandom } from '../../support/seeded-random.ts'
 import { batchFields, encodeBatch, type PlainRecord } from '../records/support/records.ts'
+import { rewriteAll } from './rewrite-all.ts'
 
 /** An answer of a fetch: about a megabyte. */
 const FETCHED_BYTES = 1 << 20
@@ -91,7 +92,7 @@ class MeasuredPartition {
   })
 
   mirror(bytes: Buffer): void {
-    const { copiedRecords, nextOffset } = this.#rewriter.rewrite(bytes, 0, [], this.#writer)
+    const { copiedRecords, nextOffset } = rewriteAll(this.#rewriter, bytes, 0, [], this.#writer)
     this.copiedRecords += copiedRecords
     this.#writer.advance(nextOffset)
     for (let batch = this.#writer.take(); batch !== undefined; batch = this.#writer.take()) {

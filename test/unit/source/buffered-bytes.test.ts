@@ -46,6 +46,15 @@ describe('BufferedBytes', () => {
     }
   })
 
+  it('has no room to rewrite while what was rewritten takes all of it, whatever waits for that', () => {
+    const buffered = holding(5_000, 5_000)
+    assert.equal(buffered.hasRoomToRewrite, true)
+    buffered.addRewritten(1_000)
+    assert.equal(buffered.hasRoomToRewrite, false)
+    buffered.addRewritten(-1)
+    assert.equal(buffered.hasRoomToRewrite, true)
+  })
+
   it('gives back what goes out', () => {
     const buffered = holding(0, 1_000)
     buffered.add(-1_000, true)

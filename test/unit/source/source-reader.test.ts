@@ -255,6 +255,35 @@ describe('SourceReader', () => {
     await stop()
   })
 
+  it('waits in the midst of an answer while there is no room to rewrite, and leaves out what is closed meanwhile', async () => {
+    let hasRoomToRewrite = true
+    const { source, targets, reader, stop } = await reading(0, 4, { hasRoomToRewrite: () => hasRoomToRewrite })
+    const [first, second, third] = targets as [FakeTarget, FakeTarget, FakeTarget]
+    await everyRequestAnswered(source, 3)
+    const before = targets.map(target => target.processed.length)
+    const processed = () => targets.map(target => target.processed.length - before[target.partition]!)
+    // After one step of the first one there is none.
+    first.afterStep = () => {
+      hasRoomToRewrite = false
+    }
+    await everyRequestAnswered(source, 3)
+    assert.deepEqual(processed(), [1, 0, 0, 0])
+    second.isOpen = false
+    reader.remove(second)
+    await settled()
+    assert.deepEqual(processed(), [1, 0, 0, 0])
+    first.afterStep = () => {}
+    hasRoomToRewrite = true
+    reader.roomMade(third)
+    await settled()
+    assert.equal(processed()[1], 0)
+    assert.ok(processed()[2]! > 0 && processed()[3]! > 0, String(processed()))
+    for (const { processed: offsets } of targets) assert.deepEqual(offsets, [...offsets.keys()])
+    hasRoomToRewrite = false
+    await stop()
+    assert.equal(source.unreleased, 0)
+  })
+
   it('gives a new partition to the loop with the fewest, and reads a removed one no more', async () => {
     const { source, targets, reader } = await reading(40, 16)
     await everyRequestAnswered(source, 3)
@@ -287,6 +316,7 @@ async function reading(roundTripMs: number, partitions: number, options: Partial
     signal: abort.signal,
     hasRoom: () => true,
     destinationRoundTripMs: () => 0,
+    hasRoomToRewrite: () => true,
     retrying: error => assert.fail(error),
     ...options
   })

@@ -90,6 +90,7 @@ export class FakeTarget implements FetchTarget {
   /** Offsets whose records were handed over, in that order. */
   readonly processed: number[] = []
   readonly refusals: string[] = []
+  afterStep: () => void = () => {}
 
   constructor(partition: number, fetchOffset = 0) {
     this.partition = partition
@@ -101,8 +102,10 @@ export class FakeTarget implements FetchTarget {
     return fetched
   }
 
-  process({ records }: FetchedPartition): void {
+  *process({ records }: FetchedPartition): Generator<void, void, undefined> {
     this.processed.push(Number(records.readBigInt64BE(0)))
+    this.afterStep()
+    yield
   }
 
   refused(error: string): void {
