@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { copyFileSync, existsSync, mkdirSync, mkdtempSync, renameSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { FalseClock } from './false-clock.ts'
 import { freePorts } from './free-port.ts'
 import { javaCommand, kafkaDir, type OtherKafka } from './java.ts'
 import { BrokerProcess, type KafkaBroker, PortTaken } from './kafka/broker.ts'
@@ -26,6 +27,8 @@ export interface KafkaOptions {
   readonly config?: Readonly<Record<string, string>>
   /** Of each broker; 384 unless said otherwise. */
   readonly heapMb?: number
+  /** What its brokers take for the time; the right one unless given. */
+  readonly clock?: FalseClock
   /** Appears in the temporary folder's name. */
   readonly name?: string
   /** A further listener of a single broker, for a proxy to stand in front of. */
@@ -78,7 +81,8 @@ async function startOnFreePorts(options: KafkaOptions): Promise<KafkaCluster> {
         dir: brokerDir(dir, place),
         heapMb: options.heapMb ?? 384,
         jvmFlags: options.jvmFlags ?? [],
-        release: options.release
+        release: options.release,
+        env: options.clock?.env ?? {}
       })
   )
   const stop = async () => {

@@ -39,6 +39,8 @@ export interface BrokerLaunch {
   readonly heapMb: number
   readonly jvmFlags: readonly string[]
   readonly release?: OtherKafka | undefined
+  /** Variables on top of ours. */
+  readonly env: Readonly<Record<string, string>>
 }
 
 /** Thrown when a port that was free a moment ago is not; another try with other ports is right. */
@@ -65,7 +67,7 @@ export class BrokerProcess implements KafkaBroker {
   }
 
   start(): void {
-    const { dir, heapMb, jvmFlags, release } = this.launch
+    const { dir, heapMb, jvmFlags, release, env } = this.launch
     const output = openSync(this.logFile, 'a')
     this.logLengthAtStart = this.log().length
     const command = javaCommand('kafka.Kafka', [join(dir, 'server.properties')], {
@@ -74,7 +76,11 @@ export class BrokerProcess implements KafkaBroker {
       // Codecs unpack native libraries there, and a killed JVM leaves them behind.
       jvmFlags: [QUICK_COMPILER, `-Djava.io.tmpdir=${dir}`, ...jvmFlags]
     })
-    this.process = spawnOwned(command, { cwd: dir, stdio: ['ignore', output, output] })
+    this.process = spawnOwned(command, {
+      cwd: dir,
+      env: { ...process.env, ...env },
+      stdio: ['ignore', output, output]
+    })
     closeSync(output)
   }
 
