@@ -50,14 +50,17 @@ describe('deflateKnown', () => {
 
   it('has room for blocks of nothing but far repetitions', () => {
     const random = new SeededRandom(1)
-    const plain = randomBytes(1_000_000)
+    const plain = randomBytes(400_000)
     const words: number[] = []
-    for (let at = FARTHEST_MATCH; at + SHORTEST_MATCH <= plain.length; at += SHORTEST_MATCH) {
+    // Literals before that, so many that a block of repetitions comes to the end of the smallest buffer.
+    for (let at = 110_000; at + SHORTEST_MATCH <= plain.length; at += SHORTEST_MATCH) {
       const distance = 1 + Math.floor(random.next() * FARTHEST_MATCH)
       for (let i = at; i < at + SHORTEST_MATCH; i++) plain[i] = plain[i - distance]!
       words.push(at, (SHORTEST_MATCH << MATCH_DISTANCE_BITS) | (distance - 1))
     }
     const matches = { words: Int32Array.from(words), count: words.length / 2 }
+    // What is larger than all that is kept: the next one begins with the smallest buffer.
+    deflateKnown(Buffer.alloc(5 * 1024 * 1024, randomBytes(1_000)), 0, 5 * 1024 * 1024, NO_MATCHES)
     assert.ok(gunzipSync(deflateKnown(plain, 0, plain.length, matches)).equals(plain))
   })
 
