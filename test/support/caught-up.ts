@@ -25,7 +25,9 @@ export async function caughtUp(
   await until(
     async () => {
       if (hasEnded) throw new GiveUp(`farlog ended: ${worker.otherOutput.join('\n')}`)
-      const status = await partitionsOf(worker, topic, destination)
+      const status = await partitionsOf(worker, topic, destination).catch(error => {
+        throw new Error(`no status; logs ${JSON.stringify(worker.logs.slice(-5))}`, { cause: error })
+      })
       const next = ends.map((_, partition) => status.find(shown => shown.partition === partition)?.nextSourceOffset)
       if (next.every((offset, partition) => (offset ?? -1) >= ends[partition]!)) return true
       throw new Error(JSON.stringify({ ends, status, logs: worker.logs.slice(-5) }))

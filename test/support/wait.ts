@@ -36,11 +36,16 @@ export async function until<T>(
       last = `last value: ${inspect(value, { depth: 6 })}`
     } catch (error) {
       if (error instanceof GiveUp) throw error
-      last = `last error: ${error instanceof Error ? error.message : inspect(error)}`
+      last = `last error: ${error instanceof Error ? messageOf(error) : inspect(error)}`
     }
     if (performance.now() >= deadline) throw new Error(`Waited ${timeoutMs / 1000} s for ${describe}; ${last}`)
     await pause(pauseMs)
   }
+}
+
+/** `fetch` says why it failed in the cause alone. */
+function messageOf({ message, cause }: Error): string {
+  return cause instanceof Error ? `${message} (${messageOf(cause)})` : message
 }
 
 /** What the promise gives, or an error when it takes longer. @param describe as in `UntilOptions` */
