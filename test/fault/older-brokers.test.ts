@@ -3,6 +3,7 @@ import { caughtUp, partitionsOf } from '../support/caught-up.ts'
 import { type FarlogProcess, runFarlog, startFarlog } from '../support/farlog-process.ts'
 import { KafkaAdmin } from '../support/kafka-admin.ts'
 import { type KafkaCluster, startKafka } from '../support/kafka-cluster.ts'
+import { itAtLength } from '../support/long.ts'
 import { placeOf } from '../support/mirrored-groups.ts'
 import { startProducing } from '../support/produce.ts'
 import { assertSameRecords } from '../support/same-records.ts'
@@ -134,7 +135,7 @@ describe('a cluster of an older Kafka', function () {
     })
   }
 
-  it('is mirrored to Kafka 4.1 and from it, exactly once, where it is the last release before 4.0', async () => {
+  itAtLength('is mirrored to Kafka 4.1 and from it, exactly once, where it is the last release before 4.0', async () => {
     await Promise.all([mirror(last, newest), mirror(newest, last)])
   })
 

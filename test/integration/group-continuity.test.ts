@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { AS_COMMITTED, BY_FAILOVER, runContinuity } from '../continuity/continuity-run.ts'
 import { sum } from '../continuity/judge.ts'
 
-const FAILOVERS = 3
+const FAILOVERS = 2
 
 /** `make continuity` does this for longer, and beside MirrorMaker 2. */
 describe('a consumer group that is failed over at random instants', function () {

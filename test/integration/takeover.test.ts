@@ -8,7 +8,7 @@ import { startProducing } from '../support/produce.ts'
 import { until } from '../support/wait.ts'
 
 /** How often a worker is killed; `FARLOG_TEST_KILLS=20` is a minute of it. */
-const KILLS = Number(process.env.FARLOG_TEST_KILLS ?? 6)
+const KILLS = Number(process.env.FARLOG_TEST_KILLS ?? 4)
 const KILL_INTERVAL_MS = 3_000
 
 describe('workers that come and go under load', function () {
