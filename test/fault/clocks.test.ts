@@ -6,6 +6,7 @@ import { caughtUp, partitionsOf } from '../support/caught-up.ts'
 import { falseClock } from '../support/false-clock.ts'
 import { type FarlogProcess, runFarlog } from '../support/farlog-process.ts'
 import type { KafkaAdmin } from '../support/kafka-admin.ts'
+import { itAtLength } from '../support/long.ts'
 import { placeOf } from '../support/mirrored-groups.ts'
 import { startProducing } from '../support/produce.ts'
 import { readRecords } from '../support/read-records.ts'
@@ -107,7 +108,7 @@ describe('a source whose clock is two hours ahead, and a destination whose clock
     assert.match(detail!, /INVALID_TIMESTAMP/)
   })
 
-  it('are mirrored exactly by a worker whose clock jumps ahead by three hours, and back by six', async () => {
+  itAtLength('are mirrored exactly by a worker whose clock jumps ahead by three hours, and back by six', async () => {
     await bed.eastAdmin.createTopic('jumped', PARTITIONS)
     const clock = await falseClock()
     const worker = await bed.startWorker('jumped', clock.env)

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { caughtUp } from '../support/caught-up.ts'
+import { itAtLength } from '../support/long.ts'
 import { produce } from '../support/produce.ts'
 import { until } from '../support/wait.ts'
 import { assertHealthy, Bed, halted, logged } from './support/bed.ts'
@@ -61,28 +62,32 @@ describe('a destination that takes only so much', function () {
   })
 
   for (const side of ['destination', 'source'] as const) {
-    it(`holds a worker back by the ${side}’s quota without a retry or a time-out, says so, and gets everything`, async () => {
-      const topic = `throttled-at-${side}`
-      const topics = [{ name: topic, partitions: 4 }]
-      await produce({ bootstrap: bed.east.bootstrap, topics, records: 10_000, valueBytes: 1_200, shape: 'plain' })
-      const [admin, what] =
-        side === 'source' ? ([bed.eastAdmin, 'reading'] as const) : ([bed.westAdmin, 'writing'] as const)
-      // Some 12 MB, which is longer under way than the 20 s after which an unanswered request is given up.
-      await admin.limitClients(what, 400 * KIB)
-      try {
-        const worker = await bed.startWorker(topic)
-        await caughtUp(worker, bed.eastAdmin, topic, { partitions: 4, timeoutMs: 120_000 })
-        const metrics = await worker.metrics()
-        const operation = side === 'source' ? 'fetch' : 'produce'
-        assert.equal(metrics.sum('farlog_retries_total', { operation }) ?? 0, 0)
-        assert.ok(metrics.sum('farlog_throttled_seconds_total', { side })! > 5)
-        const alias = side === 'source' ? 'east' : 'west'
-        await logged(worker, new RegExp(`a quota at ${alias} holds the flow back`))
-        await assertHealthy(worker)
-      } finally {
-        await admin.limitClients(what)
+    const itInTime = side === 'source' ? itAtLength : it
+    itInTime(
+      `holds a worker back by the ${side}’s quota without a retry or a time-out, says so, and gets everything`,
+      async () => {
+        const topic = `throttled-at-${side}`
+        const topics = [{ name: topic, partitions: 4 }]
+        await produce({ bootstrap: bed.east.bootstrap, topics, records: 10_000, valueBytes: 1_200, shape: 'plain' })
+        const [admin, what] =
+          side === 'source' ? ([bed.eastAdmin, 'reading'] as const) : ([bed.westAdmin, 'writing'] as const)
+        // Some 12 MB, which is longer under way than the 20 s after which an unanswered request is given up.
+        await admin.limitClients(what, 400 * KIB)
+        try {
+          const worker = await bed.startWorker(topic)
+          await caughtUp(worker, bed.eastAdmin, topic, { partitions: 4, timeoutMs: 120_000 })
+          const metrics = await worker.metrics()
+          const operation = side === 'source' ? 'fetch' : 'produce'
+          assert.equal(metrics.sum('farlog_retries_total', { operation }) ?? 0, 0)
+          assert.ok(metrics.sum('farlog_throttled_seconds_total', { side })! > 5)
+          const alias = side === 'source' ? 'east' : 'west'
+          await logged(worker, new RegExp(`a quota at ${alias} holds the flow back`))
+          await assertHealthy(worker)
+        } finally {
+          await admin.limitClients(what)
+        }
+        assert.equal(await bed.assertSame(topic), 10_000)
       }
-      assert.equal(await bed.assertSame(topic), 10_000)
-    })
+    )
   }
 })

@@ -12,6 +12,7 @@ import { caughtUp } from '../support/caught-up.ts'
 import { type FarlogProcess, runFarlog, startFarlog } from '../support/farlog-process.ts'
 import { KafkaAdmin } from '../support/kafka-admin.ts'
 import { type KafkaCluster, startKafka } from '../support/kafka-cluster.ts'
+import { itAtLength } from '../support/long.ts'
 import { type MirrorMaker, startMirrorMaker } from '../support/mirror-maker.ts'
 import { readRecords } from '../support/read-records.ts'
 import { until } from '../support/wait.ts'
@@ -148,7 +149,7 @@ describe('farlog import-mm2', function () {
     assert.ok(copies.size > before.size, 'farlog had something left to copy')
   }
 
-  it('takes over from one that was killed mid-way, and killed again after it had begun again', async () => {
+  itAtLength('takes over from one that was killed mid-way, and killed again after it had begun again', async () => {
     await eastAdmin.createTopic('killed', 2)
     await westAdmin.createTopic('east.killed', 2)
     const env = environment('killed')

@@ -6,7 +6,7 @@ import { MUTATION_NAMES } from './mutations.ts'
 import { playSchedule } from './schedule.ts'
 import { installVirtualClock } from './virtual-clock.ts'
 
-const SCHEDULES = 3_000
+const SCHEDULES = 2_000
 const OLD_SCHEDULES = 1_500
 const MUTATED_SCHEDULES_MAX = 3_000
 const TIMEOUT_MS = 180_000
