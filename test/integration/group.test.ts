@@ -2,12 +2,13 @@ import assert from 'node:assert/strict'
 import { GroupMember } from '../../src/cluster/group-member.ts'
 import { KafkaAdmin } from '../support/kafka-admin.ts'
 import { startKafka } from '../support/kafka-cluster.ts'
+import { itAtLength } from '../support/long.ts'
 import { plainCluster } from '../support/plain-cluster.ts'
 
 describe('membership in a group', function () {
   this.timeout(120_000)
 
-  it('commits progress of more partitions than the coordinator would take at once', async () => {
+  itAtLength('commits progress of more partitions than the coordinator would take at once', async () => {
     await using east = await startKafka({ name: 'east' })
     await using admin = new KafkaAdmin(east.bootstrap)
     // Of the longest name there may be: 4,000 such commits are more than a batch of the offsets topic can hold.
