@@ -19,7 +19,7 @@ import {
   MEMBER_HEADER,
   MEMBER_TRAILER_BYTES
 } from './deflate-format.ts'
-import { FARTHEST_MATCH, LONGEST_MATCH, MATCH_DISTANCE_BITS, type Matches, SHORTEST_MATCH } from './matches.ts'
+import { distanceOf, LONGEST_MATCH, lengthOf, type Matches, SHORTEST_MATCH } from './matches.ts'
 import { PrefixCode } from './prefix-code.ts'
 import { wordsOf } from './words.ts'
 
@@ -115,9 +115,9 @@ function countSymbols(bytes: Buffer, cursor: Cursor): void {
     for (; at < literalsEnd; at = (at + 1) | 0) literalCounts[bytes[at]!]!++
     if (at < matchAt || next === matchesEnd || room === 0) continue
     const match = words[next + 1]!
-    const length = match >> MATCH_DISTANCE_BITS
+    const length = lengthOf(match)
     literalCounts[lengthSymbols[length]!]!++
-    distanceCounts[distanceSymbol(match & (FARTHEST_MATCH - 1))]!++
+    distanceCounts[distanceSymbol(distanceOf(match))]!++
     at = (at + length) | 0
     next = (next + 2) | 0
     room = (room - 1) | 0
@@ -184,8 +184,9 @@ function symbolOfDistance(distance: number): number {
   return DISTANCE_BASES.findLastIndex(base => base <= distance)
 }
 
-function distanceSymbol(distanceLessOne: number): number {
-  return distanceLessOne < 256 ? nearSymbols[distanceLessOne]! : farSymbols[distanceLessOne >> 7]!
+function distanceSymbol(distance: number): number {
+  const index = distance - 1
+  return index < 256 ? nearSymbols[index]! : farSymbols[index >> 7]!
 }
 
 /** For the block at hand, by symbol or by length of a match: the bits to write, above how many they are. */
@@ -250,7 +251,7 @@ class BitWriter {
       }
       if (next >= matchesEnd) break
       const match = words[next + 1]!
-      const length = match >> MATCH_DISTANCE_BITS
+      const length = lengthOf(match)
       let entry = lengthBits[length]!
       bits |= (entry >> COUNT_BITS) << bitCount
       bitCount = (bitCount + (entry & COUNT_MASK)) | 0
@@ -258,7 +259,7 @@ class BitWriter {
       to = (to + (bitCount >> 3)) | 0
       bits = (bits >>> (bitCount & 24)) | 0
       bitCount &= 7
-      const distance = match & (FARTHEST_MATCH - 1)
+      const distance = distanceOf(match)
       const symbol = distanceSymbol(distance)
       entry = distanceBits[symbol]!
       bits |= (entry >> COUNT_BITS) << bitCount
@@ -267,7 +268,7 @@ class BitWriter {
       to = (to + (bitCount >> 3)) | 0
       bits = (bits >>> (bitCount & 24)) | 0
       bitCount &= 7
-      bits |= (distance + 1 - distanceBases[symbol]!) << bitCount
+      bits |= (distance - distanceBases[symbol]!) << bitCount
       bitCount = (bitCount + distanceExtraBits[symbol]!) | 0
       out.setInt32(to, bits, true)
       to = (to + (bitCount >> 3)) | 0

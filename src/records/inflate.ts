@@ -22,9 +22,9 @@ import {
   MEMBER_HEADER,
   MEMBER_TRAILER_BYTES
 } from './deflate-format.ts'
-import { LONGEST_MATCH, MATCH_DISTANCE_BITS, type Matches } from './matches.ts'
+import { LONGEST_MATCH, type Matches, packMatch } from './matches.ts'
 import { reversed } from './prefix-code.ts'
-import { copyMatch, WORD_BYTES, wordsOf } from './words.ts'
+import { copyMatch, doubled, WORD_BYTES, wordsOf } from './words.ts'
 
 /** What a stream held; gone with the next call. */
 export interface TracedPlain {
@@ -233,7 +233,7 @@ class DeflateStream {
       if (distance > to) return false
       if (matchAt === matches.length && !growMatches()) return false
       matches[matchAt] = to
-      matches[matchAt + 1] = (length << MATCH_DISTANCE_BITS) | (distance - 1)
+      matches[matchAt + 1] = packMatch(length, distance)
       matchAt = (matchAt + 2) | 0
       copyMatch(outWords, to, distance, length)
       to = (to + length) | 0
@@ -266,9 +266,7 @@ function makeRoom(to: number, more: number): boolean {
 
 function growMatches(): boolean {
   if (matches.length >= MATCH_WORDS_MAX) return false
-  const larger = new Int32Array(matches.length * 2)
-  larger.set(matches)
-  matches = larger
+  matches = doubled(matches)
   return true
 }
 

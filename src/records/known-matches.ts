@@ -3,8 +3,16 @@
  * carried over to where the records went, and the provenance headers, which repeat each other.
  */
 import type { BufferPool } from './buffer-pool.ts'
-import { FARTHEST_MATCH, LONGEST_MATCH, MATCH_DISTANCE_BITS, type Matches, SHORTEST_MATCH } from './matches.ts'
-import { WORD_BYTES, wordsOf } from './words.ts'
+import {
+  distanceOf,
+  FARTHEST_MATCH,
+  LONGEST_MATCH,
+  lengthOf,
+  type Matches,
+  packMatch,
+  SHORTEST_MATCH
+} from './matches.ts'
+import { doubled, hashOf, WORD_BYTES, wordsOf } from './words.ts'
 
 const BYTES_MIN = 4 * 1024
 /** Documents have a match of eight bytes for each 25 of theirs. */
@@ -40,7 +48,7 @@ export class KnownMatches implements Matches {
     const index = this.count * 2
     if (index + 2 > this.words.length) this.#grow()
     this.words[index] = at
-    this.words[index + 1] = (length << MATCH_DISTANCE_BITS) | (distance - 1)
+    this.words[index + 1] = packMatch(length, distance)
     this.count++
   }
 
@@ -52,7 +60,7 @@ export class KnownMatches implements Matches {
       this.add(at, length, distance)
       return
     }
-    const slot = slotOf(words.getInt32(at, true))
+    const slot = hashOf(words.getInt32(at, true), HASH_BITS)
     if (distance <= FARTHEST_MATCH) this.add(at, length, distance)
     else this.#search(bytes, words, at, at + length)
     latestPlaces[slot] = at
@@ -62,7 +70,7 @@ export class KnownMatches implements Matches {
   #search(bytes: Buffer, words: DataView, start: number, end: number): void {
     let unknown = start
     for (let at = start; at <= end - WORD_BYTES; ) {
-      const place = latestPlaces[slotOf(words.getInt32(at, true))]!
+      const place = latestPlaces[hashOf(words.getInt32(at, true), HASH_BITS)]!
       const distance = at - place
       const isWithin = place >= this.#start && distance > 0 && distance <= FARTHEST_MATCH
       const same = isWithin ? sameBytes(bytes, at, place, end - at) : 0
@@ -100,11 +108,11 @@ export class KnownMatches implements Matches {
     if (this.count === 0) return 0
     const index = this.count * 2 - 2
     const match = this.words[index + 1]!
-    const length = match >> MATCH_DISTANCE_BITS
+    const length = lengthOf(match)
     if (this.words[index]! + length !== at) return 0
-    const distance = (match & (FARTHEST_MATCH - 1)) + 1
+    const distance = distanceOf(match)
     const same = sameBytes(bytes, at, at - distance, Math.min(end - at, LONGEST_MATCH - length))
-    this.words[index + 1] = match + (same << MATCH_DISTANCE_BITS)
+    this.words[index + 1] = packMatch(length + same, distance)
     return same
   }
 
@@ -131,15 +139,9 @@ function int32Of(buffer: Buffer): Int32Array {
   return new Int32Array(buffer.buffer, buffer.byteOffset, buffer.length >> 2)
 }
 
-/** 2^32 divided by the golden ratio: spreads what differs in few bits. */
-const HASH_FACTOR = 0x9e3779b1
 const HASH_BITS = 12
 /** Where a match began with four bytes of this hash last, in whichever batch: what is said here is compared before it is believed. */
 const latestPlaces = new Int32Array(1 << HASH_BITS)
-
-function slotOf(word: number): number {
-  return Math.imul(word, HASH_FACTOR) >>> (32 - HASH_BITS)
-}
 
 /** Places are found by buckets of so many source bytes. */
 const BUCKET_BITS = 6
@@ -198,10 +200,9 @@ export class MatchCarrier {
       const at = words[next]!
       if (at >= end) break
       const match = words[next + 1]!
-      const matchEnd = (at + (match >> MATCH_DISTANCE_BITS)) | 0
+      const matchEnd = (at + lengthOf(match)) | 0
       if (matchEnd > start) {
-        const distance = ((match & (FARTHEST_MATCH - 1)) + 1) | 0
-        this.#carryMatch(Math.max(at, start), Math.min(matchEnd, end), distance, shift)
+        this.#carryMatch(Math.max(at, start), Math.min(matchEnd, end), distanceOf(match), shift)
       }
       // It goes on in what is copied next.
       if (matchEnd > end) break
@@ -230,20 +231,14 @@ export class MatchCarrier {
 
   #addRun(start: number, end: number, shift: number): void {
     const run = this.#runsEnd
-    if (run === runs.length) runs = grown(runs)
+    if (run === runs.length) runs = doubled(runs)
     runs[run] = start
     runs[run + RUN_END] = end
     runs[run + RUN_SHIFT] = shift
     this.#runsEnd = run + RUN_WORDS
     const buckets = ((end - 1) >> BUCKET_BITS) + 1
-    while (buckets > firstRuns.length) firstRuns = grown(firstRuns)
+    while (buckets > firstRuns.length) firstRuns = doubled(firstRuns)
     for (let bucket = this.#buckets; bucket < buckets; bucket++) firstRuns[bucket] = run
     this.#buckets = buckets
   }
-}
-
-function grown(words: Int32Array<ArrayBuffer>): Int32Array<ArrayBuffer> {
-  const larger = new Int32Array(words.length * 2)
-  larger.set(words)
-  return larger
 }

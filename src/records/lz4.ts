@@ -11,7 +11,7 @@
  * is not yet written or not yet looked at.
  */
 
-import { copyMatch, WORD_BYTES, wordsOf } from './words.ts'
+import { copyMatch, hashOf, WORD_BYTES, wordsOf } from './words.ts'
 
 /** Magic; version 1, independent blocks, no checksums, no size; blocks of at most 64 KiB; checksum of these two bytes. */
 const HEADER = [0x04, 0x22, 0x4d, 0x18, 0x60, 0x40, 0x82]
@@ -164,7 +164,7 @@ function encodeBlock(words: DataView, start: number, end: number, out: DataView,
     let candidate = -1
     for (let searches = 1 << SEARCHES_PER_STEP_BITS; at <= lastMatchStart; at += searches++ >> SEARCHES_PER_STEP_BITS) {
       const word = words.getInt32(at, true)
-      const hash = Math.imul(word, HASH_FACTOR) >>> (32 - HASH_BITS)
+      const hash = hashOf(word, HASH_BITS)
       // Where nothing was seen it is the block's start, which is as good a candidate as any.
       const seen = start + seenAt[hash]!
       seenAt[hash] = at - start
@@ -199,9 +199,6 @@ function encodeBlock(words: DataView, start: number, end: number, out: DataView,
   }
   return writeLastLiterals(words, literalsStart, end, out, to)
 }
-
-/** 2^32 divided by the golden ratio: spreads what differs in few bits. */
-const HASH_FACTOR = 0x9e3779b1
 
 /** How far what begins at both places is the same, given that its first word is. */
 function endOfMatch(words: DataView, at: number, candidate: number, endMax: number): number {

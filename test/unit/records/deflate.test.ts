@@ -4,7 +4,7 @@ import { gunzipSync, gzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import { deflateKnown } from '../../../src/records/deflate.ts'
 import { inflateTraced } from '../../../src/records/inflate.ts'
-import { FARTHEST_MATCH, MATCH_DISTANCE_BITS, type Matches, SHORTEST_MATCH } from '../../../src/records/matches.ts'
+import { FARTHEST_MATCH, type Matches, packMatch, SHORTEST_MATCH } from '../../../src/records/matches.ts'
 import { wordsOf } from '../../../src/records/words.ts'
 import { SeededRandom } from '../../support/seeded-random.ts'
 import { repetitiveBytes } from './support/repetitive-bytes.ts'
@@ -56,7 +56,7 @@ describe('deflateKnown', () => {
     for (let at = 110_000; at + SHORTEST_MATCH <= plain.length; at += SHORTEST_MATCH) {
       const distance = 1 + Math.floor(random.next() * FARTHEST_MATCH)
       for (let i = at; i < at + SHORTEST_MATCH; i++) plain[i] = plain[i - distance]!
-      words.push(at, (SHORTEST_MATCH << MATCH_DISTANCE_BITS) | (distance - 1))
+      words.push(at, packMatch(SHORTEST_MATCH, distance))
     }
     const matches = { words: Int32Array.from(words), count: words.length / 2 }
     // What is larger than all that is kept: the next one begins with the smallest buffer.

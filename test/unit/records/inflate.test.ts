@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { constants, crc32, deflateRawSync, gunzipSync, gzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import { inflateTraced } from '../../../src/records/inflate.ts'
-import { FARTHEST_MATCH, LONGEST_MATCH, MATCH_DISTANCE_BITS } from '../../../src/records/matches.ts'
+import { distanceOf, FARTHEST_MATCH, LONGEST_MATCH, lengthOf } from '../../../src/records/matches.ts'
 import { wordsOf } from '../../../src/records/words.ts'
 import { repetitiveBytes } from './support/repetitive-bytes.ts'
 
@@ -146,8 +146,8 @@ function assertMatches({ plain, matches }: NonNullable<ReturnType<typeof inflate
   let last = 0
   for (let i = 0; i < matches.count; i++) {
     const at = matches.words[2 * i]!
-    const length = matches.words[2 * i + 1]! >> MATCH_DISTANCE_BITS
-    const distance = (matches.words[2 * i + 1]! & ((1 << MATCH_DISTANCE_BITS) - 1)) + 1
+    const length = lengthOf(matches.words[2 * i + 1]!)
+    const distance = distanceOf(matches.words[2 * i + 1]!)
     assert.ok(at >= last && at + length <= plain.length && distance <= at)
     assert.equal(plain.compare(plain, at - distance, at - distance + length, at, at + length), 0)
     last = at + length

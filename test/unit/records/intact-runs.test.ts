@@ -58,6 +58,7 @@ describe('IntactRuns', () => {
     bytes[batches[0]!.length + 100]! ^= 1
     assert.match(firstRefused(bytes, new IntactRuns())!, /offset 1 is corrupt/)
   })
+
   it('refuses another message format, which no CRC covers', () => {
     for (const magic of [1, 3]) {
       const bytes = Buffer.concat(

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { BufferPool } from '../../../src/records/buffer-pool.ts'
 import { KnownMatches, MatchCarrier } from '../../../src/records/known-matches.ts'
-import { FARTHEST_MATCH, LONGEST_MATCH, MATCH_DISTANCE_BITS } from '../../../src/records/matches.ts'
+import { distanceOf, FARTHEST_MATCH, LONGEST_MATCH, lengthOf, packMatch } from '../../../src/records/matches.ts'
 import { wordsOf } from '../../../src/records/words.ts'
 
 /** Where records begin; what is before them is whatever the memory held. */
@@ -78,7 +78,7 @@ describe('MatchCarrier', () => {
       [600_000, []]
     ] as const) {
       const bytes = Buffer.alloc(START + pieces + 100)
-      const words = Int32Array.of(pieces + 10, (50 << MATCH_DISTANCE_BITS) | 9)
+      const words = Int32Array.of(pieces + 10, packMatch(50, 10))
       const carrier = new MatchCarrier({ words, count: 1 })
       const into = knownMatches()
       for (let at = 0; at < pieces; at++) carrier.carry(at, at + 1, START + at, bytes, into)
@@ -104,7 +104,7 @@ function foundAgain(bytes: Buffer, place: number, at: number, start = START) {
 function listed({ words, count }: KnownMatches) {
   return Array.from({ length: count }, (_, index) => ({
     at: words[2 * index]!,
-    length: words[2 * index + 1]! >> MATCH_DISTANCE_BITS,
-    distance: (words[2 * index + 1]! & (FARTHEST_MATCH - 1)) + 1
+    length: lengthOf(words[2 * index + 1]!),
+    distance: distanceOf(words[2 * index + 1]!)
   }))
 }

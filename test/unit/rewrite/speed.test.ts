@@ -28,19 +28,12 @@ describe('speed of the rewrite', function () {
   ]) {
     it(`takes less time for records of ${valueBytes} B than it takes to read their bytes ${bytesReadMax} times`, () => {
       const { bytes, records } = fetched(valueBytes)
-      let rewriteNs = Number.POSITIVE_INFINITY
-      let readNs = Number.POSITIVE_INFINITY
       const partition = new MeasuredPartition()
-      for (let round = 0; round < ROUNDS; round++) {
-        readNs = Math.min(
-          readNs,
-          nanosecondsOf(() => sumOf(bytes))
-        )
-        rewriteNs = Math.min(
-          rewriteNs,
-          nanosecondsOf(() => partition.mirror(bytes))
-        )
-      }
+      const [readNs, rewriteNs] = bestOf(
+        ROUNDS,
+        () => sumOf(bytes),
+        () => partition.mirror(bytes)
+      )
       assert.equal(partition.copiedRecords, records * ROUNDS)
       const perRecord = (rewriteNs / records).toFixed(0)
       const megabytesPerSecond = ((bytes.length * 1_000) / rewriteNs).toFixed(0)
@@ -53,19 +46,12 @@ describe('speed of the rewrite', function () {
 
   it('takes less time for gzip than compressing the same bytes does', () => {
     const { bytes, records, plain } = fetchedGzip()
-    let rewriteNs = Number.POSITIVE_INFINITY
-    let compressNs = Number.POSITIVE_INFINITY
     const partition = new MeasuredPartition()
-    for (let round = 0; round < ROUNDS / 2; round++) {
-      compressNs = Math.min(
-        compressNs,
-        nanosecondsOf(() => gzipSync(plain))
-      )
-      rewriteNs = Math.min(
-        rewriteNs,
-        nanosecondsOf(() => partition.mirror(bytes))
-      )
-    }
+    const [compressNs, rewriteNs] = bestOf(
+      ROUNDS / 2,
+      () => gzipSync(plain),
+      () => partition.mirror(bytes)
+    )
     const share = rewriteNs / compressNs
     console.log(`      ${(rewriteNs / records).toFixed(0)} ns per record, ${share.toFixed(2)} times the compressing`)
     assert.ok(share < 0.9, `${rewriteNs} ns, and ${compressNs} ns to compress it`)
@@ -146,6 +132,17 @@ function sumOf(bytes: Uint8Array): number {
   let sum = 0
   for (let i = 0; i < bytes.length; i++) sum = (sum + bytes[i]!) | 0
   return sum
+}
+
+/** The least time that each took, in nanoseconds, of so many rounds in turn. */
+function bestOf(rounds: number, one: () => unknown, other: () => unknown): [oneNs: number, otherNs: number] {
+  let oneNs = Number.POSITIVE_INFINITY
+  let otherNs = Number.POSITIVE_INFINITY
+  for (let round = 0; round < rounds; round++) {
+    oneNs = Math.min(oneNs, nanosecondsOf(one))
+    otherNs = Math.min(otherNs, nanosecondsOf(other))
+  }
+  return [oneNs, otherNs]
 }
 
 function nanosecondsOf(work: () => unknown): number {
