@@ -31,6 +31,12 @@ export interface ProducerStamp {
 }
 
 /**
+ * Written without looking for repetitions, a byte takes about as many bits as four that repeat: so few make no difference, and one
+ * small batch among large ones does not make all be looked through.
+ */
+const KNOWN_BYTES_PER_UNKNOWN = 32
+
+/**
  * One destination batch under construction: records are appended as bytes until it is sealed, then it is complete and
  * its bytes do not change any more, so a retry sends exactly what was sent before.
  *
@@ -53,8 +59,10 @@ export class BatchBuilder {
   /** Distinct record timestamps in a row and how many records share each: what latency is measured from. */
   readonly timestamps: number[] = []
   readonly timestampCounts: number[] = []
-  /** What repeats in the records, as long as that is known of all of them: they are compressed with it then. */
+  /** What repeats in the records, as long as that is known of nearly all of them: they are compressed with it then. */
   matches: KnownMatches | undefined
+  /** Of records of which it is not known. */
+  #unknownBytes = 0
 
   constructor(pool: BufferPool, codec: Codec, capacityBytes: number) {
     this.#pool = pool
@@ -93,6 +101,7 @@ export class BatchBuilder {
   seal(stamp: ProducerStamp): SealedBatch {
     if (this.codec !== Codec.none) {
       const compressed = this.#compressed()
+      this.#forgetMatches()
       const larger = this.#pool.acquire(BATCH_OVERHEAD_BYTES + compressed.length)
       compressed.copy(larger, BATCH_OVERHEAD_BYTES)
       this.#pool.release(this.bytes)
@@ -119,21 +128,30 @@ export class BatchBuilder {
   }
 
   #compressed(): Buffer {
-    if (this.matches === undefined) return compress(this.codec, this.bytes.subarray(BATCH_OVERHEAD_BYTES, this.length))
-    const compressed = deflateKnown(this.bytes, BATCH_OVERHEAD_BYTES, this.length, this.matches)
-    this.forgetMatches()
-    return compressed
+    if (this.matches === undefined || this.#isTooMuchUnknown(this.length)) {
+      return compress(this.codec, this.bytes.subarray(BATCH_OVERHEAD_BYTES, this.length))
+    }
+    return deflateKnown(this.bytes, BATCH_OVERHEAD_BYTES, this.length, this.matches)
   }
 
-  /** Records are appended of which it is not known what repeats. */
-  forgetMatches(): void {
+  /** So many bytes were appended of which it is not known what repeats. */
+  addedUnknown(bytes: number): void {
+    this.#unknownBytes += bytes
+    if (this.#isTooMuchUnknown(this.bytes.length)) this.#forgetMatches()
+  }
+
+  #isTooMuchUnknown(bytes: number): boolean {
+    return this.#unknownBytes * KNOWN_BYTES_PER_UNKNOWN > bytes
+  }
+
+  #forgetMatches(): void {
     this.matches?.release()
     this.matches = undefined
   }
 
   /** Gives the memory back without a seal. */
   discard(): void {
-    this.forgetMatches()
+    this.#forgetMatches()
     this.#pool.release(this.bytes)
   }
 }

@@ -115,12 +115,12 @@ export function spliceBatch(batch: BatchView, options: SpliceOptions, sink: Batc
     builder.added(record.offset, timestamp, at)
     if (builder.matches !== undefined) {
       if (carrier === undefined) {
-        builder.forgetMatches()
+        builder.addedUnknown(payloadBytes + headersBytes)
       } else {
         carrier.carry(record.payloadStart, record.payloadEnd, payloadAt, out, builder.matches)
         carrier.carry(headersStart, headersEnd, headersAt, out, builder.matches)
-        builder.matches.addHeader(out, headersBytes === 0 ? countAt : headerAt, headerAt, at)
       }
+      builder.matches?.addHeader(out, headersBytes === 0 ? countAt : headerAt, headerAt, at)
     }
     copiedRecords++
   }

@@ -195,18 +195,27 @@ describe('splicing', () => {
   })
 
   it('writes gzip that is hardly larger than if it had looked for all repetitions anew', () => {
-    const log = orders(1, [2_000, 2_000]).map(gzipped)
-    const sink = new LimitedSink(1_000_000)
-    spliceAll(log, sink, Codec.gzip)
-    assert.ok(sink.builders[0]!.matches !== undefined)
-    const [bytes, ...others] = sink.seal()
-    assert.equal(others.length, 0)
-    const anewBytes = gzipSync(plainDecompress(Codec.gzip, bytes!.subarray(61))).length
-    assert.ok(bytes!.length < anewBytes * 1.1, `${bytes!.length} bytes, and ${anewBytes}`)
+    const [first, second, few] = orders(1, [2_000, 2_000, 50]) as [PlainRecord[], PlainRecord[], PlainRecord[]]
+    for (const log of [
+      [gzipped(first), gzipped(second)],
+      // So little that is not known makes no difference.
+      [gzipped(first), gzipped(few), gzipped(second)],
+      [gzipped(first), gzipped(second), batchOf(few)]
+    ]) {
+      const sink = new LimitedSink(1_000_000)
+      spliceAll(log, sink, Codec.gzip)
+      assert.ok(sink.builders[0]!.matches !== undefined)
+      const [bytes, ...others] = sink.seal()
+      assert.equal(others.length, 0)
+      const compressed = bytes!.subarray(61)
+      const anew = gzipSync(plainDecompress(Codec.gzip, compressed))
+      assert.ok(!compressed.equals(anew))
+      assert.ok(compressed.length < anew.length * 1.1, `${compressed.length} bytes, and ${anew.length}`)
+    }
   })
 
-  it('looks for repetitions anew where a batch is too small, or of another codec, to know them of all records', () => {
-    const [large, small] = orders(1, [500, 20]) as [PlainRecord[], PlainRecord[]]
+  it('looks for repetitions anew where batches are too small, or of another codec, to know them of nearly all records', () => {
+    const [large, small] = orders(1, [500, 40]) as [PlainRecord[], PlainRecord[]]
     for (const log of [
       [gzipped(large), gzipped(small)],
       [gzipped(small), gzipped(large)],
