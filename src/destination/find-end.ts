@@ -7,16 +7,9 @@
  * record nearly always lies right before the marker that the fence has just written.
  */
 import type { Cluster } from '../cluster/cluster.ts'
-import { fetchBatches } from '../cluster/fetch-batches.ts'
 import { EARLIEST, LATEST, listOffset } from '../cluster/offsets.ts'
-import { batchesIn } from '../records/batch.ts'
 import type { OriginReader } from '../records/origin-reader.ts'
-import { RecordCursor } from '../records/record-cursor.ts'
-
-export interface DestinationPartition {
-  readonly topic: string
-  readonly partition: number
-}
+import { type DestinationPartition, readCopies } from './read-copies.ts'
 
 /** The newest mirrored record. */
 export interface DestinationEnd {
@@ -46,67 +39,18 @@ export async function findEnd(
   const logEnd = await listOffset(destination, partition, LATEST, 'read_uncommitted')
   // A log shorter than progress remembers was made anew: progress says nothing about it.
   const lowest = Math.max(logStart, coveredOffset < logEnd ? coveredOffset + 1 : 0)
-  let windowEnd = logEnd
+  let end = logEnd
   let windowOffsets = FIRST_WINDOW_OFFSETS
-  while (windowEnd > lowest) {
-    const windowStart = Math.max(windowEnd - windowOffsets, lowest)
-    const newest = await newestBetween(destination, partition, origin, windowStart, windowEnd, signal)
+  while (end > lowest) {
+    const start = Math.max(end - windowOffsets, lowest)
+    let newest: DestinationEnd | undefined
+    const window = { destination, partition, origin, start, end, signal, ...FETCH }
+    await readCopies(window, ({ sourceOffset, destinationOffset }) => {
+      newest = { sourceOffset, destinationOffset }
+    })
     if (newest !== undefined) return newest
-    windowEnd = windowStart
+    end = start
     windowOffsets = Math.min(windowOffsets * WINDOW_GROWTH, WINDOW_OFFSETS_MAX)
   }
   return undefined
-}
-
-/** The newest record of ours with a destination offset in [start, end). */
-async function newestBetween(
-  destination: Cluster,
-  partition: DestinationPartition,
-  origin: OriginReader,
-  start: number,
-  end: number,
-  signal: AbortSignal
-): Promise<DestinationEnd | undefined> {
-  let newest: DestinationEnd | undefined
-  let position = start
-  while (position < end) {
-    signal.throwIfAborted()
-    const fetched = await fetchBatches(destination, partition, position, FETCH)
-    try {
-      const read = newestIn(fetched.records, origin, Math.max(position, start), end)
-      newest = read.newest ?? newest
-      // Compaction may have left nothing up to the end of the window: an answer without a whole batch says so.
-      if (read.nextOffset <= position) return newest
-      position = read.nextOffset
-    } finally {
-      fetched.release()
-    }
-  }
-  return newest
-}
-
-function newestIn(
-  records: Buffer,
-  origin: OriginReader,
-  start: number,
-  end: number
-): { newest: DestinationEnd | undefined; nextOffset: number } {
-  let newest: DestinationEnd | undefined
-  let nextOffset = start
-  for (const batch of batchesIn(records)) {
-    // First of all: what is damaged may be what says that the batch can be passed over.
-    batch.assertIntact()
-    if (batch.lastOffset < start) continue
-    nextOffset = batch.lastOffset + 1
-    if (batch.baseOffset >= end) break
-    if (batch.isControl) continue
-    const record = new RecordCursor(batch)
-    while (record.next()) {
-      if (record.offset < start || record.offset >= end || record.headerCount === 0) continue
-      const { bytes, headersStart, headersEnd, headerCount } = record
-      const sourceOffset = origin.sourceOffset(bytes, headersStart, headersEnd, headerCount)
-      if (sourceOffset >= 0) newest = { sourceOffset, destinationOffset: record.offset }
-    }
-  }
-  return { newest, nextOffset }
 }

@@ -41,6 +41,8 @@ export interface AcknowledgedBatch {
   /** Distinct record timestamps in a row, and how many records share each. */
   readonly timestamps: readonly number[]
   readonly timestampCounts: readonly number[]
+  /** Of its first record; `undefined` where the leader had it from an earlier try. */
+  readonly baseOffset: number | undefined
 }
 
 /** A failure that the writer can't mend: the partition's owner decides. */
@@ -235,7 +237,8 @@ export class PartitionWriter implements BatchSink {
         records: batch.records,
         bytes: batch.sealed!.bytes.length,
         timestamps: batch.timestamps,
-        timestampCounts: batch.timestampCounts
+        timestampCounts: batch.timestampCounts,
+        baseOffset: baseOffset >= 0 ? baseOffset : undefined
       })
       this.#dropAcknowledged()
     } else if (outcome === 'retry' && batch.isForgettable) {

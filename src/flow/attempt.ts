@@ -1,5 +1,6 @@
 import type { FetchedPartition } from '../cluster/fetch.ts'
 import type { ProducerIdentity } from '../cluster/transactions.ts'
+import { DuplicateCounter } from '../destination/duplicate-counter.ts'
 import {
   type AcknowledgedBatch,
   PartitionWriter,
@@ -10,6 +11,7 @@ import type { FlowOrder } from '../events/flow-order.ts'
 import { Delay } from '../lag/delay.ts'
 import type { PartitionLag } from '../lag/partition-lag.ts'
 import { batchesIn, lastBatchIn } from '../records/batch.ts'
+import { ProvenanceReader } from '../rewrite/provenance.ts'
 import { Rewriter } from '../rewrite/rewriter.ts'
 import type { FetchTarget } from '../source/fetch-loop.ts'
 import type { FlowContext } from './flow-context.ts'
@@ -28,6 +30,8 @@ export type AttemptEnd =
 export interface AttemptListener {
   progressed(progress: Progress): void
   acknowledged(batch: AcknowledgedBatch): void
+  /** So many records more are known to be at the destination twice. */
+  duplicated(records: number): void
   looped(records: number): void
   sourceEndSeen(endOffset: number): void
   /** It goes on with a record of this timestamp. */
@@ -49,6 +53,8 @@ export class Attempt implements FetchTarget, WriterListener {
   readonly #listener: AttemptListener
   readonly #rewriter: Rewriter
   readonly #writer: PartitionWriter
+  /** `undefined`: others are shut out. */
+  readonly #duplicates: DuplicateCounter | undefined
   readonly #ended = Promise.withResolvers<AttemptEnd>()
   #progress: Progress
   fetchOffset: number
@@ -104,6 +110,15 @@ export class Attempt implements FetchTarget, WriterListener {
       batchBytesMax,
       pool: flow.pool,
       listener: this
+    })
+    if (flow.delivery === 'exactly-once') return
+    this.#duplicates = new DuplicateCounter({
+      destination: flow.destination,
+      partition: { topic: assignment.destinationTopic, partition: assignment.partition },
+      origin: new ProvenanceReader(flow.source.alias, assignment.topic, assignment.partition),
+      producerId: identity.producerId,
+      newestOffset: progress.destinationOffset,
+      found: records => listener.duplicated(records)
     })
   }
 
@@ -250,6 +265,7 @@ export class Attempt implements FetchTarget, WriterListener {
 
   acknowledged(batch: AcknowledgedBatch): void {
     this.#listener.acknowledged(batch)
+    if (batch.baseOffset !== undefined) this.#duplicates?.wrote(batch.baseOffset, batch.records)
   }
 
   fenced(): void {
@@ -288,6 +304,7 @@ export class Attempt implements FetchTarget, WriterListener {
   #end(end: AttemptEnd): void {
     this.#stopReading()
     this.#writer.close()
+    this.#duplicates?.close()
     this.#idle?.()
     this.#ended.resolve(end)
     this.#unprocessedBytes = 0

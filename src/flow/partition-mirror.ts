@@ -284,6 +284,10 @@ export class PartitionMirror {
           this.#reachedTimestampMs = batch.timestamps.at(-1) ?? this.#reachedTimestampMs
           this.#flow.latencies.observe(batch.timestamps, batch.timestampCounts)
         },
+        duplicated: records => {
+          this.#counts.duplicateRecords += records
+          this.#isQuiet = false
+        },
         looped: records => {
           this.#counts.loopedRecords += records
           this.#isQuiet = false
@@ -459,9 +463,9 @@ function noCounts() {
 }
 
 function isSame(a: PartitionReport, b: PartitionReport): boolean {
-  const { records, gapRecords, loopedRecords } = a.counts
+  const { records, gapRecords, duplicateRecords, loopedRecords } = a.counts
   return (
-    records + gapRecords + loopedRecords === 0 &&
+    records + gapRecords + duplicateRecords + loopedRecords === 0 &&
     a.state === b.state &&
     a.reason === b.reason &&
     a.progress === b.progress &&

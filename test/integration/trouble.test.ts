@@ -133,6 +133,25 @@ describe('trouble with single partitions, and settings that change how they are 
     }
   })
 
+  it('counts what somebody else has copied meanwhile, where there is no fence', async () => {
+    await eastAdmin.createTopic('shared', 1)
+    await write('shared', 0, 5)
+    const worker = await startWorker('shared', { FARLOG_DELIVERY: 'at-least-once' })
+    await caughtUp(worker, eastAdmin, 'shared')
+    await using zombie = new BatchWriter(west.bootstrap)
+    const copy = (offset: number) => ({
+      value: `shared ${offset}`,
+      headers: [['farlog.origin', `east/shared/0/${offset}`]] as const
+    })
+    await zombie.write('east.shared', 0, [copy(3), copy(4), { value: 'no copy at all' }])
+    await write('shared', 0, 5, 5)
+    await until(async () => (await worker.metrics()).sum('farlog_duplicate_records_total', { topic: 'shared' }) === 2, {
+      describe: 'both to be counted'
+    })
+    const values = (await readRecords(west.bootstrap, 'east.shared', 0)).map(({ value }) => value)
+    assert.equal(values.filter(value => value === 'shared 3').length, 2)
+  })
+
   it('shares partitions out by the consumer protocol too', async () => {
     const topics = [{ name: 'shared-out', partitions: 4 }]
     await produce({ bootstrap: east.bootstrap, topics, records: 1_000 })
