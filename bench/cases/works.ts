@@ -35,20 +35,20 @@ export const WORKS: readonly Work[] = [
     valueBytes: 100,
     compression: 'none',
     records: 5_000_000,
-    rounds: 2
+    rounds: 1
   },
   { ...LINGERING, ...json('lz4'), records: 3_000_000, rounds: 2 },
-  { ...LINGERING, ...json('zstd'), records: 3_000_000, rounds: 2 },
+  { ...LINGERING, ...json('zstd'), records: 3_000_000, rounds: 1 },
   { ...LINGERING, ...json('snappy'), records: 3_000_000, rounds: 1 },
-  { ...LINGERING, ...json('gzip'), records: 1_000_000, rounds: 1 },
+  { ...LINGERING, ...json('gzip'), records: 1_500_000, rounds: 1 },
   {
     ...json('lz4'),
     name: 'single',
     description: `${JSON_BYTES} B JSON lz4, one-record batches`,
     isBatched: false,
     partitions: 16,
-    records: 600_000,
-    rounds: 2
+    records: 1_500_000,
+    rounds: 1
   }
 ]
 
