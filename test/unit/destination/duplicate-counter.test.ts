@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import type { Cluster } from '../../../src/cluster/cluster.ts'
+import { ClusterError } from '../../../src/cluster/errors.ts'
 import { DuplicateCounter } from '../../../src/destination/duplicate-counter.ts'
 import { ProvenanceReader } from '../../../src/rewrite/provenance.ts'
 import { until } from '../../support/wait.ts'
@@ -78,14 +79,35 @@ describe('DuplicateCounter', () => {
     )
   })
 
-  it('tries again while there is no leader', async () => {
-    const world = new World([own, zombies, own])
-    world.leaderless = 1
-    world.counter(-1)
+  it('knows of nothing before its first batch where nothing was there', async () => {
+    const world = new World([zombies, own, own])
+    world.counter(undefined)
     world.tellAll()
+    await world.settled()
+    assert.equal(world.destination.fetches, 0)
+  })
+
+  it('forgets no place that it hears of while it reads, also where it has to read again', async () => {
+    for (const leaderless of [0, 1]) {
+      const world = new World([own, zombies, own, zombies, own, zombies, own])
+      world.leaderless = leaderless
+      world.counter(-1)
+      world.tellAll()
+      await world.settled(6)
+      assert.equal(world.leaderless, 0)
+    }
+  })
+
+  it('asks once where the answer will not change', async () => {
+    const world = new World([own, zombies, own, zombies, own])
+    world.refusals = 1
+    world.counter(-1)
+    world.tell(world.batches[0]!)
+    world.tell(world.batches[2]!)
+    await world.settled()
+    assert.equal(world.refusals, 0)
+    world.tell(world.batches[4]!)
     await world.settled(2)
-    assert.equal(world.leaderless, 0)
-    assert.deepEqual(world.found, [2])
   })
 
   it('counts nothing of what is damaged, and goes on behind it', async () => {
@@ -102,12 +124,14 @@ describe('DuplicateCounter', () => {
   })
 
   it('tells nothing once it is closed', async () => {
-    const world = new World([own, zombies, own])
-    const counter = world.counter(-1)
-    world.tellAll()
-    counter.close()
-    await world.settled()
-    assert.deepEqual(world.found, [])
+    for (const answerBytes of [1, 1_000_000]) {
+      const world = new World([own, zombies, zombies, own], answerBytes)
+      const counter = world.counter(-1)
+      world.tellAll()
+      counter.close()
+      await world.settled()
+      assert.deepEqual(world.found, [])
+    }
   })
 })
 
@@ -120,6 +144,8 @@ class World {
   readonly found: number[] = []
   /** So many times there is nobody to ask. */
   leaderless = 0
+  /** So many times the question is refused for good. */
+  refusals = 0
   #counter: DuplicateCounter | undefined
 
   constructor(log: readonly Written[], answerBytes = 1_000_000) {
@@ -136,10 +162,12 @@ class World {
     return this.found.reduce((sum, records) => sum + records, 0)
   }
 
-  counter(newestOffset: number): DuplicateCounter {
+  counter(newestOffset: number | undefined): DuplicateCounter {
     const { cluster } = this.destination
-    const leaderOf: Cluster['leaderOf'] = (topic, partition) =>
-      this.leaderless > 0 && this.leaderless-- > 0 ? undefined : cluster.leaderOf(topic, partition)
+    const leaderOf: Cluster['leaderOf'] = (topic, partition) => {
+      if (this.refusals > 0 && this.refusals-- > 0) throw new ClusterError('OFFSET_OUT_OF_RANGE', 'refused', false)
+      return this.leaderless > 0 && this.leaderless-- > 0 ? undefined : cluster.leaderOf(topic, partition)
+    }
     this.#counter = new DuplicateCounter({
       destination: { ...cluster, leaderOf } as Cluster,
       partition: DESTINATION,
