@@ -3,7 +3,7 @@ import { KafkaAdmin } from '../support/kafka-admin.ts'
 import { type KafkaBroker, type KafkaCluster, startKafka } from '../support/kafka-cluster.ts'
 import { startToxiproxy, type ToxicProxy, type Toxiproxy } from '../support/toxiproxy.ts'
 import type { Side } from './schedule.ts'
-import { COMPACTED_CONFIG, TOPICS } from './topics.ts'
+import { COMPACTED_CONFIG, KEPT_CONFIG, TOPICS } from './topics.ts'
 
 /** One cluster of one broker, and a proxy before the listener that the workers use. */
 export interface Site {
@@ -39,7 +39,7 @@ export async function makeBed(): Promise<Bed> {
   ])
   await using admin = new KafkaAdmin(source.bootstrap)
   for (const { name, partitions, compactedKeys } of TOPICS) {
-    await admin.createTopic(name, partitions, compactedKeys > 0 ? COMPACTED_CONFIG : {})
+    await admin.createTopic(name, partitions, compactedKeys > 0 ? COMPACTED_CONFIG : KEPT_CONFIG)
   }
   const env = (bootstrap: (site: Site) => string) => ({
     FARLOG_SOURCE: source.alias,
