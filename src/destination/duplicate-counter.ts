@@ -7,14 +7,15 @@
  */
 import type { Cluster } from '../cluster/cluster.ts'
 import { ClusterError } from '../cluster/errors.ts'
+import type { TopicPartition } from '../cluster/offsets.ts'
 import { Backoff, pause } from '../cluster/retry.ts'
 import { RecordsError } from '../records/errors.ts'
 import type { OriginReader } from '../records/origin-reader.ts'
-import { type DestinationPartition, readCopies } from './read-copies.ts'
+import { readCopies } from './read-copies.ts'
 
 export interface DuplicateCounterOptions {
   readonly destination: Cluster
-  readonly partition: DestinationPartition
+  readonly partition: TopicPartition
   readonly origin: OriginReader
   /** Of the batches that are this owner's. */
   readonly producerId: number

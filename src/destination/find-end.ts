@@ -7,9 +7,9 @@
  * record nearly always lies right before the marker that the fence has just written.
  */
 import type { Cluster } from '../cluster/cluster.ts'
-import { EARLIEST, LATEST, listOffset } from '../cluster/offsets.ts'
+import { EARLIEST, LATEST, listOffset, type TopicPartition } from '../cluster/offsets.ts'
 import type { OriginReader } from '../records/origin-reader.ts'
-import { type DestinationPartition, readCopies } from './read-copies.ts'
+import { readCopies } from './read-copies.ts'
 
 /** The newest mirrored record. */
 export interface DestinationEnd {
@@ -30,7 +30,7 @@ const FETCH = { purpose: 'find-end', maxBytes: 4 * 1024 * 1024, doing: 'reading 
  */
 export async function findEnd(
   destination: Cluster,
-  partition: DestinationPartition,
+  partition: TopicPartition,
   origin: OriginReader,
   coveredOffset: number,
   signal: AbortSignal

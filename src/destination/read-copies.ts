@@ -1,18 +1,14 @@
 import type { Cluster } from '../cluster/cluster.ts'
 import { type FetchBatchesOptions, fetchBatches } from '../cluster/fetch-batches.ts'
+import type { TopicPartition } from '../cluster/offsets.ts'
 import { batchesIn } from '../records/batch.ts'
 import type { OriginReader } from '../records/origin-reader.ts'
 import { RecordCursor } from '../records/record-cursor.ts'
 
-export interface DestinationPartition {
-  readonly topic: string
-  readonly partition: number
-}
-
 /** What to read of a destination partition, and whose copies. */
 export interface CopiesToRead extends FetchBatchesOptions {
   readonly destination: Cluster
-  readonly partition: DestinationPartition
+  readonly partition: TopicPartition
   readonly origin: OriginReader
   /** Destination offsets from here to before `end`. */
   readonly start: number

@@ -463,9 +463,8 @@ function noCounts() {
 }
 
 function isSame(a: PartitionReport, b: PartitionReport): boolean {
-  const { records, gapRecords, duplicateRecords, loopedRecords } = a.counts
   return (
-    records + gapRecords + duplicateRecords + loopedRecords === 0 &&
+    Object.values(a.counts).every(count => count === 0) &&
     a.state === b.state &&
     a.reason === b.reason &&
     a.progress === b.progress &&
